@@ -1,0 +1,122 @@
+//! The environment variables of a task: its app's own, and those of Marathon and Mesos.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use model::{Container, PortSpec};
+use time::OffsetDateTime;
+use time::format_description::FormatItem;
+use time::macros::format_description;
+
+use crate::containerizer::Launch;
+
+/// What a plain process gets from the agent's own environment.
+pub(crate) const INHERITED: [&str; 8] = ["HOME", "LANG", "LC_ALL", "LOGNAME", "PATH", "SHELL", "TZ", "USER"];
+/// When the agent itself has none.
+pub(crate) const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+const VERSION_FORMAT: &[FormatItem<'_>] =
+    format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
+
+/// `sandbox` is where the task sees its folder. The agent's own variables win over the app's.
+pub(crate) fn of_task(launch: &Launch, sandbox: &Path) -> BTreeMap<String, String> {
+    let spec = &launch.spec;
+    let mut env = spec.env.clone();
+    let mut set = |name: &str, value: String| env.insert(name.to_owned(), value);
+    set("HOST", launch.hostname.clone());
+    set("MESOS_SANDBOX", sandbox.display().to_string());
+    set("MESOS_DIRECTORY", sandbox.display().to_string());
+    set("MESOS_TASK_ID", launch.task.to_string());
+    set("MARATHON_APP_ID", spec.app.to_string());
+    set("MARATHON_APP_VERSION", version(spec.version.0.0));
+    set("MARATHON_APP_RESOURCE_CPUS", spec.resources.cpus.to_string());
+    set("MARATHON_APP_RESOURCE_MEM", spec.resources.mem.to_string());
+    set("MARATHON_APP_RESOURCE_DISK", spec.resources.disk.to_string());
+    set("MARATHON_APP_RESOURCE_GPUS", spec.resources.gpus.to_string());
+    set("MARATHON_APP_LABELS", spec.labels.keys().map(|name| variable(name)).collect::<Vec<_>>().join(" "));
+    for (name, value) in &spec.labels {
+        set(&format!("MARATHON_APP_LABEL_{}", variable(name)), value.clone());
+    }
+    if let Some(Container::Docker(docker)) = &spec.container {
+        set("MARATHON_APP_DOCKER_IMAGE", docker.image.clone());
+    }
+    for (name, value) in ports(&spec.ports, &spec.host_ports) {
+        set(&name, value);
+    }
+    env
+}
+
+/// PORT, PORT0, PORT1, …, PORTS, and PORT_NAME and PORT_80 for named ports and ports of the container. All of them
+/// are the ports on the host.
+fn ports(specs: &[PortSpec], host_ports: &[u16]) -> Vec<(String, String)> {
+    let mut variables = Vec::new();
+    for (index, (spec, port)) in specs.iter().zip(host_ports).enumerate() {
+        if let Some(in_container) = spec.container_port.filter(|port| *port != 0) {
+            variables.push((format!("PORT_{in_container}"), port.to_string()));
+        }
+        if let Some(name) = &spec.name {
+            variables.push((format!("PORT_{}", variable(name)), port.to_string()));
+        }
+        variables.push((format!("PORT{index}"), port.to_string()));
+    }
+    let all: Vec<String> = host_ports.iter().map(u16::to_string).collect();
+    variables.extend(all.first().map(|first| ("PORT".to_owned(), first.clone())));
+    variables.push(("PORTS".to_owned(), all.join(",")));
+    variables
+}
+
+/// A name as shells can use it.
+fn variable(name: &str) -> String {
+    name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect()
+}
+
+/// `2026-05-09T07:29:33.000Z`, as Marathon names versions.
+fn version(at_ms: u64) -> String {
+    let at = OffsetDateTime::from_unix_timestamp_nanos(i128::from(at_ms) * 1_000_000);
+    at.ok().and_then(|at| at.format(VERSION_FORMAT).ok()).unwrap_or_else(|| at_ms.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use model::{AppVersion, PortProtocol, Timestamp};
+
+    use super::*;
+    use crate::containerizer::fake::tests::launch;
+
+    #[test]
+    fn a_task_finds_its_ports_its_folder_and_its_app() {
+        let mut launch = launch("t.1", "true");
+        let port = |container_port, name: Option<&str>| PortSpec {
+            container_port,
+            host_port: 0,
+            service_port: 0,
+            protocol: PortProtocol::Tcp,
+            name: name.map(str::to_owned),
+            labels: BTreeMap::new(),
+        };
+        launch.spec.version = AppVersion(Timestamp(1_425_000_000_123));
+        launch.spec.ports = vec![port(Some(80), Some("http")), port(Some(0), None)];
+        launch.spec.host_ports = vec![31_005, 31_006];
+        launch.spec.env = [("HOST", "mine"), ("A", "1")].map(|(k, v)| (k.to_owned(), v.to_owned())).into();
+        launch.spec.labels = [("my-label".to_owned(), "x".to_owned())].into();
+        let env = of_task(&launch, Path::new("/mnt/mesos/sandbox"));
+        for (name, value) in [
+            ("A", "1"),
+            ("HOST", "host-1"),
+            ("MARATHON_APP_ID", "/app"),
+            ("MARATHON_APP_LABEL_MY_LABEL", "x"),
+            ("MARATHON_APP_LABELS", "MY_LABEL"),
+            ("MARATHON_APP_VERSION", "2015-02-27T01:20:00.123Z"),
+            ("MESOS_SANDBOX", "/mnt/mesos/sandbox"),
+            ("MESOS_TASK_ID", "t.1"),
+            ("PORT", "31005"),
+            ("PORT0", "31005"),
+            ("PORT1", "31006"),
+            ("PORTS", "31005,31006"),
+            ("PORT_80", "31005"),
+            ("PORT_HTTP", "31005"),
+        ] {
+            assert_eq!(env.get(name).map(String::as_str), Some(value), "{name}");
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! The agent: makes what runs on one machine match what the log wants there.
+//!
+//! It keeps a stream to the master, reconciles each desired list with what runs, starts and stops tasks through
+//! containerizers, and reports what becomes of them until the master has acknowledged it. It never sees the
+//! cluster's state, and decides nothing that the log should: not where a task goes, nor whether it is replaced.
+//!
+//! The way of a desired list: [`link`] reads it, [`node`] (the loop) asks [`reconcile`] what it makes necessary,
+//! writes that down through [`journal`], and has a [`runner`] for each task carry it out.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+
+mod config;
+pub mod containerizer;
+mod environment;
+mod error;
+mod folder;
+mod http;
+mod journal;
+mod ledger;
+mod link;
+mod node;
+mod outbox;
+mod proc;
+mod reconcile;
+mod resources;
+mod runner;
+mod sandbox;
+mod status;
+mod supervisor;
+
+pub use config::{Config, Containerizers, DEFAULT_LISTEN, DockerEngine, Shutdown};
+pub use containerizer::fake::FakeContainerizer;
+pub use error::AgentError;
+pub use supervisor::supervise_main;
+
+use containerizer::docker::DockerContainerizer;
+use containerizer::process::ProcessContainerizer;
+use containerizer::{Containerizer, cgroup};
+use folder::{WorkFolder, task_name};
+use journal::Journal;
+use ledger::{Kind, Ledger};
+use link::Link;
+use node::{MAX_INPUTS, Node, Volatile};
+use sandbox::Sandboxes;
+
+/// How long the first subscription waits until every containerizer has answered, so that a Docker engine is
+/// among what the agent offers from the first moment.
+const CONTAINERIZERS_LIMIT: Duration = Duration::from_secs(3);
+
+/// Runs an agent until `shutdown` says how to stop, or until it cannot go on.
+pub async fn run(config: Config, shutdown: impl Future<Output = Shutdown>) -> Result<(), AgentError> {
+    config.check()?;
+    let folder = WorkFolder::open(&config.work_dir)?;
+    let (journal, ledger) = Journal::open(&folder)?;
+    let failed = |source| AgentError::Listen { listen: config.listen, source };
+    let listener = TcpListener::bind(config.listen).await.map_err(failed)?;
+    let listening = listener.local_addr().map_err(failed)?;
+    let description = config.description(listening)?;
+    let sandboxes = Arc::new(open_sandboxes(&folder, &ledger)?);
+    let containerizers = containerizers(&config, &folder, &ledger);
+    tracing::info!(folder = %folder.root().display(), %listening, resources = %description.resources, "agent started");
+
+    let (inputs_sender, inputs) = mpsc::channel(MAX_INPUTS);
+    let (reports, batches) = mpsc::channel(1);
+    let (identity, identity_seen) = watch::channel(ledger.identity.clone());
+    let (description, described) = watch::channel(description);
+    let link = Link {
+        client: link::client(),
+        masters: config.masters.clone(),
+        token: config.token.clone(),
+        identity: identity_seen,
+        description: described.clone(),
+        connected: watch::Sender::new(None),
+        inputs: inputs_sender.clone(),
+    };
+    let mut connections = JoinSet::new();
+    connections.spawn(link.clone().deliver(batches));
+    connections.spawn(subscribe_when_ready(link, described, containerizers.len()));
+    let router = http::router(Arc::clone(&sandboxes), config.token.clone(), config.routes.clone());
+    let mut server = JoinSet::new();
+    server.spawn(async move { axum::serve(listener, router).await });
+
+    let node = Node {
+        folder: folder.root().to_owned(),
+        journal: Arc::new(Mutex::new(journal)),
+        ledger,
+        sandboxes,
+        containerizers,
+        identity,
+        description,
+        inputs: inputs_sender,
+        reports,
+        state: Volatile::default(),
+    };
+    let stopped = node.run(inputs, shutdown, || connections.abort_all()).await;
+    drop(folder);
+    stopped
+}
+
+async fn subscribe_when_ready(link: Link, mut described: watch::Receiver<model::AgentDescription>, wanted: usize) {
+    let all = described.wait_for(|description| description.containerizers.len() == wanted);
+    // Those that answer later are offered later.
+    let _ = tokio::time::timeout(CONTAINERIZERS_LIMIT, all).await;
+    link.stay_subscribed().await;
+}
+
+fn open_sandboxes(folder: &WorkFolder, ledger: &Ledger) -> Result<Sandboxes, AgentError> {
+    let live: std::collections::BTreeSet<String> = ledger.tasks.keys().map(task_name).collect();
+    Sandboxes::open(folder.sandboxes(), |name| live.contains(name))
+        .map_err(|source| AgentError::Folder { folder: folder.root().to_owned(), source })
+}
+
+fn containerizers(config: &Config, folder: &WorkFolder, ledger: &Ledger) -> BTreeMap<Kind, Arc<dyn Containerizer>> {
+    let mut all: BTreeMap<Kind, Arc<dyn Containerizer>> = BTreeMap::new();
+    match &config.containerizers {
+        Containerizers::Fake(fake) => {
+            for kind in [Kind::Process, Kind::Docker] {
+                all.insert(kind, Arc::<FakeContainerizer>::clone(fake));
+            }
+        }
+        Containerizers::Real { docker } => {
+            let groups = cgroup::find(config.cgroup_parent.as_deref());
+            match &groups {
+                Some(groups) => tracing::info!("{}", groups.describe()),
+                None => tracing::warn!(
+                    "no cgroup can be written: cpu and memory limits are not applied to plain processes (run the \
+                     agent as root, or delegate a cgroup to its user)"
+                ),
+            }
+            let process = ProcessContainerizer::new(folder.runs(), config.supervisor.clone(), groups);
+            all.insert(Kind::Process, Arc::new(process));
+            if *docker != DockerEngine::Off {
+                let docker = DockerContainerizer::new(docker.clone(), ledger.folder.clone());
+                all.insert(Kind::Docker, Arc::new(docker));
+            }
+        }
+    }
+    all
+}

@@ -1,0 +1,490 @@
+//! The agent's one loop: inputs in, facts to the journal, then actions.
+//!
+//! It takes what has come in meanwhile as a batch, changes the ledger, makes the new facts durable with one write,
+//! and only then starts, stops and reports anything. What a desired list makes necessary is decided in
+//! `reconcile`; how tasks are run is the containerizers'.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use model::{AgentDescription, StatusUpdate, TaskId, TaskStatus, Timestamp};
+use protocol::agent::{Acknowledgement, AgentIdentity, Desired, DesiredTask};
+use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::time::Instant;
+
+use crate::config::Shutdown;
+use crate::containerizer::{Containerizer, Ended, Launch, LaunchError, Phase};
+use crate::journal::Journal;
+use crate::ledger::{Fact, Kind, Ledger, Stop, StopCause};
+use crate::link::Word;
+use crate::outbox::Outbox;
+use crate::reconcile::{Actual, Disregarded, kind_of, reconcile};
+use crate::runner::{Runner, Seen};
+use crate::sandbox::Sandboxes;
+use crate::{AgentError, status};
+
+/// Inputs taken at once; also how many may wait.
+pub(crate) const MAX_INPUTS: usize = 1024;
+/// Tasks of one containerizer that are started at the same time.
+const MAX_STARTING: usize = 16;
+/// Between two tries to write the journal, for instance while the disk is full.
+const WRITE_AGAIN: Duration = Duration::from_secs(1);
+/// Between two tries to find out what a containerizer has.
+const LIST_AGAIN: Duration = Duration::from_secs(5);
+/// What tasks may take, beside their grace, to end when the agent is stopped with them.
+const STOP_ALLOWANCE: Duration = Duration::from_secs(20);
+/// How long an agent that leaves waits for starts that are under way.
+const LEAVE_LIMIT: Duration = Duration::from_secs(5);
+
+#[derive(Debug)]
+pub(crate) enum Input {
+    Master(Word),
+    Acknowledged(Acknowledgement),
+    Task {
+        task: TaskId,
+        seen: Seen,
+    },
+    /// A containerizer answers, and has these tasks.
+    Found {
+        kind: Kind,
+        tasks: BTreeMap<TaskId, Phase>,
+    },
+}
+
+/// What is done once the facts that call for it are durable.
+enum Action {
+    Start(Box<DesiredTask>),
+    Adopt(TaskId, Option<Phase>),
+    Stop(TaskId, Duration),
+    Forget(TaskId, Kind),
+    /// Nobody knows why it is there.
+    CleanUp(TaskId, Kind),
+}
+
+struct Watched {
+    actual: Actual,
+    stop: watch::Sender<Option<Duration>>,
+}
+
+/// What the loop works with.
+pub(crate) struct Node {
+    pub(crate) folder: PathBuf,
+    pub(crate) journal: Arc<Mutex<Journal>>,
+    pub(crate) ledger: Ledger,
+    pub(crate) sandboxes: Arc<Sandboxes>,
+    pub(crate) containerizers: BTreeMap<Kind, Arc<dyn Containerizer>>,
+    pub(crate) identity: watch::Sender<Option<AgentIdentity>>,
+    pub(crate) description: watch::Sender<AgentDescription>,
+    pub(crate) inputs: mpsc::Sender<Input>,
+    pub(crate) reports: mpsc::Sender<Vec<StatusUpdate>>,
+    pub(crate) state: Volatile,
+}
+
+/// What is not kept when the agent ends.
+#[derive(Default)]
+pub(crate) struct Volatile {
+    watched: BTreeMap<TaskId, Watched>,
+    outbox: Outbox,
+    updates_made: u64,
+    permits: BTreeMap<Kind, Arc<Semaphore>>,
+    facts: Vec<Fact>,
+    actions: Vec<Action>,
+    failure: Option<AgentError>,
+}
+
+impl Node {
+    /// Runs until it is told to stop or cannot go on. The caller ends the connection to the master before the
+    /// tasks are stopped, so `disconnect` is called first.
+    pub(crate) async fn run(
+        mut self,
+        mut inputs: mpsc::Receiver<Input>,
+        shutdown: impl Future<Output = Shutdown>,
+        disconnect: impl FnOnce(),
+    ) -> Result<(), AgentError> {
+        tokio::pin!(shutdown);
+        self.resume();
+        let mut batch = Vec::new();
+        let order = loop {
+            tokio::select! {
+                biased;
+                order = &mut shutdown => break order,
+                _ = inputs.recv_many(&mut batch, MAX_INPUTS) => {}
+            }
+            self.take_batch(&mut batch);
+            if let Some(order) = self.commit(&mut shutdown).await {
+                break order;
+            }
+            if let Some(failure) = self.state.failure.take() {
+                return Err(failure);
+            }
+            self.perform();
+        };
+        disconnect();
+        match order {
+            Shutdown::Leave => self.leave(inputs).await,
+            Shutdown::StopTasks => self.stop_tasks(inputs).await,
+        }
+        Ok(())
+    }
+
+    /// Takes up what the ledger knows: ends to report, and tasks to find again.
+    fn resume(&mut self) {
+        for update in self.ledger.unacknowledged().cloned().collect::<Vec<_>>() {
+            self.state.outbox.push(update);
+        }
+        for (kind, containerizer) in &self.containerizers {
+            self.state.permits.insert(*kind, Arc::new(Semaphore::new(MAX_STARTING)));
+            tokio::spawn(find_tasks(*kind, Arc::clone(containerizer), self.inputs.clone()));
+        }
+        self.identity.send_replace(self.ledger.identity.clone());
+        self.flush();
+    }
+
+    fn take_batch(&mut self, batch: &mut Vec<Input>) {
+        // Of several desired lists only the newest counts, and what else has come in is known before it.
+        let mut newest: Option<Desired> = None;
+        for input in batch.drain(..) {
+            match input {
+                Input::Master(Word::Desired(desired)) => newest = Some(desired),
+                Input::Master(Word::Subscribed(identity)) => self.meet_master(identity),
+                Input::Master(Word::Refused(message)) => {
+                    self.state.failure = Some(AgentError::Refused { message, folder: self.folder.clone() });
+                }
+                Input::Acknowledged(acknowledgement) => self.forget(&acknowledgement),
+                Input::Task { task, seen } => self.see(task, seen),
+                Input::Found { kind, tasks } => self.find(kind, &tasks),
+            }
+        }
+        if let Some(desired) = newest {
+            self.obey(&desired);
+        }
+    }
+
+    fn note(&mut self, fact: Fact) {
+        self.ledger.apply(&fact);
+        self.state.facts.push(fact);
+    }
+
+    /// Makes the batch's facts durable, however long it takes; nothing happens before.
+    async fn commit(&mut self, shutdown: &mut (impl Future<Output = Shutdown> + Unpin)) -> Option<Shutdown> {
+        while let Err(error) = self.write().await {
+            tracing::error!(folder = %self.folder.display(), %error, "cannot write the journal; trying again");
+            tokio::select! {
+                order = &mut *shutdown => return Some(order),
+                () = tokio::time::sleep(WRITE_AGAIN) => {}
+            }
+        }
+        None
+    }
+
+    /// One write and one sync for all that is new.
+    async fn write(&mut self) -> std::io::Result<()> {
+        if self.state.facts.is_empty() {
+            return Ok(());
+        }
+        let facts = std::mem::take(&mut self.state.facts);
+        let (written, facts) = self.on_journal(move |journal| (journal.append(&facts), facts)).await;
+        if written.is_err() {
+            self.state.facts = facts;
+        } else if self.on_journal(|journal| journal.is_large()).await {
+            let ledger = self.ledger.clone();
+            return self.on_journal(move |journal| journal.compact(&ledger)).await;
+        }
+        written
+    }
+
+    /// Works on the file away from the async threads.
+    async fn on_journal<T: Send + 'static>(&self, work: impl FnOnce(&mut Journal) -> T + Send + 'static) -> T {
+        let journal = Arc::clone(&self.journal);
+        let work = move || work(&mut journal.lock().unwrap_or_else(PoisonError::into_inner));
+        match tokio::task::spawn_blocking(work).await {
+            Ok(done) => done,
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        }
+    }
+
+    fn meet_master(&mut self, identity: AgentIdentity) {
+        match &self.ledger.identity {
+            Some(ours) if ours.cluster != identity.cluster => {
+                let (ours, theirs) = (ours.cluster.clone(), identity.cluster);
+                self.state.failure = Some(AgentError::ForeignCluster { folder: self.folder.clone(), ours, theirs });
+            }
+            Some(ours) if *ours == identity => {}
+            before => {
+                tracing::info!(agent = %identity.agent, cluster = %identity.cluster, again = before.is_some(), "registered");
+                self.note(Fact::Identified { identity: identity.clone() });
+                self.identity.send_replace(Some(identity));
+            }
+        }
+    }
+
+    fn obey(&mut self, desired: &Desired) {
+        let watched = &self.state.watched;
+        let step = match reconcile(&self.ledger, |task| Some(watched.get(task)?.actual), desired) {
+            Ok(step) => step,
+            Err(Disregarded::Foreign) => {
+                tracing::warn!(cluster = %desired.cluster, "not obeying a desired list of another cluster");
+                return;
+            }
+            Err(Disregarded::Older) => {
+                tracing::debug!(mark = ?desired.mark, ours = ?self.ledger.mark, "not obeying an older desired list");
+                return;
+            }
+        };
+        if desired.mark > self.ledger.mark {
+            self.note(Fact::Marked { mark: desired.mark });
+        }
+        for task in step.start {
+            let (containerizer, kill_grace_ms) = (kind_of(&task.spec), task.spec.kill_grace_ms);
+            self.note(Fact::Intended { task: task.id.clone(), containerizer, kill_grace_ms });
+            self.state.actions.push(Action::Start(Box::new(task)));
+        }
+        for (task, stop) in step.stop {
+            self.order_stop(task, stop);
+        }
+        for (task, containerizer, status) in step.end {
+            self.note(Fact::Intended { task: task.clone(), containerizer, kill_grace_ms: 0 });
+            self.report(task, status);
+        }
+        for task in step.report_running {
+            if !self.state.outbox.says_running(&task) {
+                self.report(task, status::running());
+            }
+        }
+    }
+
+    fn order_stop(&mut self, task: TaskId, stop: Stop) {
+        self.note(Fact::StopAsked { task: task.clone(), stop });
+        self.state.actions.push(Action::Stop(task, Duration::from_millis(stop.grace_ms)));
+    }
+
+    /// Ends are kept in the ledger, too.
+    fn report(&mut self, task: TaskId, status: TaskStatus) {
+        self.state.updates_made += 1;
+        let id = self.ledger.update_id(self.state.updates_made);
+        let update = StatusUpdate { id, task, observed_at: now(), status };
+        if update.status.state.is_terminal() {
+            tracing::info!(task = %update.task, state = %update.status.state, message = update.status.message, "ended");
+            self.note(Fact::Ended { update: update.clone() });
+        }
+        self.state.outbox.push(update);
+    }
+
+    fn see(&mut self, task: TaskId, seen: Seen) {
+        if self.ledger.tasks.get(&task).is_none_or(|entry| entry.end.is_some()) {
+            return;
+        }
+        match seen {
+            Seen::Starting => self.report(task, status::starting()),
+            Seen::Running => {
+                if let Some(watched) = self.state.watched.get_mut(&task) {
+                    watched.actual = Actual::Running;
+                }
+                self.report(task, status::running());
+            }
+            Seen::Ended(ended) => {
+                self.state.watched.remove(&task);
+                let stop = self.ledger.tasks.get(&task).and_then(|entry| entry.stop);
+                self.report(task, status::of_end(&ended, stop));
+            }
+        }
+    }
+
+    fn forget(&mut self, acknowledgement: &Acknowledgement) {
+        let tasks = self.state.outbox.acknowledge(&acknowledgement.updates);
+        for task in &tasks {
+            if let Some(entry) = self.ledger.tasks.get(task) {
+                self.state.actions.push(Action::Forget(task.clone(), entry.containerizer));
+            }
+        }
+        if !tasks.is_empty() || acknowledgement.mark > self.ledger.mark {
+            self.note(Fact::Acknowledged { tasks, mark: acknowledgement.mark });
+        }
+    }
+
+    /// A containerizer answered for the first time.
+    fn find(&mut self, kind: Kind, tasks: &BTreeMap<TaskId, Phase>) {
+        self.description.send_modify(|description| {
+            description.containerizers.push(kind.name().to_owned());
+            description.containerizers.sort();
+        });
+        for (task, entry) in self.ledger.tasks.iter().filter(|(_, entry)| entry.containerizer == kind) {
+            if entry.end.is_none() && !self.state.watched.contains_key(task) {
+                self.state.actions.push(Action::Adopt(task.clone(), tasks.get(task).copied()));
+            }
+        }
+        for task in tasks.keys().filter(|task| !self.ledger.tasks.contains_key(task)) {
+            tracing::warn!(%task, kind = kind.name(), "removing what is left of a task that nobody knows");
+            self.state.actions.push(Action::CleanUp(task.clone(), kind));
+        }
+    }
+
+    fn perform(&mut self) {
+        for action in std::mem::take(&mut self.state.actions) {
+            match action {
+                Action::Start(task) => self.start(*task),
+                Action::Adopt(task, phase) => self.adopt(&task, phase),
+                Action::Stop(task, grace) => {
+                    if let Some(watched) = self.state.watched.get(&task) {
+                        watched.stop.send_replace(Some(grace));
+                    }
+                }
+                Action::Forget(task, kind) => self.remove(task, kind),
+                Action::CleanUp(task, kind) => self.clean_up(task, kind),
+            }
+        }
+        self.flush();
+    }
+
+    fn runner(&mut self, task: &TaskId, kind: Kind, stop: Option<Duration>) -> Option<Runner> {
+        let containerizer = Arc::clone(self.containerizers.get(&kind)?);
+        let (sender, stop) = watch::channel(stop);
+        self.state.watched.insert(task.clone(), Watched { actual: Actual::Starting, stop: sender });
+        Some(Runner { task: task.clone(), containerizer, stop, inputs: self.inputs.clone() })
+    }
+
+    fn start(&mut self, task: DesiredTask) {
+        let kind = kind_of(&task.spec);
+        let known = self.ledger.tasks.get(&task.id).and_then(|entry| entry.stop);
+        let stop = known.map(|stop| Duration::from_millis(stop.grace_ms));
+        let (Some(identity), Some(permits)) = (self.ledger.identity.clone(), self.state.permits.get(&kind).cloned())
+        else {
+            let error = LaunchError::new(format!("this agent has no {} containerizer", kind.name()));
+            return self.end_unstarted(task.id, error);
+        };
+        let hostname = self.description.borrow().hostname.clone();
+        tracing::info!(task = %task.id, kind = kind.name(), "starting");
+        let sandbox = self.sandboxes.path(&task.id);
+        let launch = Launch { task: task.id.clone(), identity, spec: task.spec, sandbox, hostname };
+        if let Some(runner) = self.runner(&task.id, kind, stop) {
+            tokio::spawn(runner.start(launch, Arc::clone(&self.sandboxes), permits));
+        }
+    }
+
+    /// Told by way of the inbox, so that the end is written before it is reported.
+    fn end_unstarted(&self, task: TaskId, error: LaunchError) {
+        let inputs = self.inputs.clone();
+        let seen = Seen::Ended(Ended::NotStarted { error });
+        tokio::spawn(async move { inputs.send(Input::Task { task, seen }).await });
+    }
+
+    fn adopt(&mut self, task: &TaskId, phase: Option<Phase>) {
+        let Some(entry) = self.ledger.tasks.get(task) else { return };
+        let (kind, stop) = (entry.containerizer, entry.stop.map(|stop| Duration::from_millis(stop.grace_ms)));
+        if let Some(runner) = self.runner(task, kind, stop) {
+            tokio::spawn(runner.adopt(phase));
+        }
+    }
+
+    fn remove(&self, task: TaskId, kind: Kind) {
+        let Some(containerizer) = self.containerizers.get(&kind).cloned() else { return };
+        let sandboxes = Arc::clone(&self.sandboxes);
+        tokio::spawn(async move {
+            if let Err(error) = containerizer.remove(&task).await {
+                tracing::warn!(%task, %error, "cannot remove what an ended task left; the next start tries again");
+            }
+            sandboxes.ended(&task);
+            let _ = tokio::task::spawn_blocking(move || sandboxes.prune()).await;
+        });
+    }
+
+    fn clean_up(&self, task: TaskId, kind: Kind) {
+        let Some(containerizer) = self.containerizers.get(&kind).cloned() else { return };
+        tokio::spawn(async move {
+            let removed = match containerizer.stop(&task, Duration::ZERO).await {
+                Ok(()) => {
+                    containerizer.wait(&task).await;
+                    containerizer.remove(&task).await
+                }
+                Err(error) => Err(error),
+            };
+            if let Err(error) = removed {
+                tracing::warn!(%task, %error, "cannot remove what is left of a task; the next start tries again");
+            }
+        });
+    }
+
+    /// Hands the next report over when none is on its way.
+    fn flush(&mut self) {
+        if let Ok(permit) = self.reports.try_reserve()
+            && let Some(batch) = self.state.outbox.next_batch()
+        {
+            permit.send(batch.to_vec());
+        }
+    }
+
+    /// Waits a moment for starts that are under way, so that the next agent finds the tasks running.
+    async fn leave(&mut self, mut inputs: mpsc::Receiver<Input>) {
+        let deadline = Instant::now() + LEAVE_LIMIT;
+        let mut batch = Vec::new();
+        while self.state.watched.values().any(|watched| watched.actual == Actual::Starting) {
+            if tokio::time::timeout_at(deadline, inputs.recv_many(&mut batch, MAX_INPUTS)).await.is_err() {
+                return;
+            }
+            self.take_last(&mut batch).await;
+        }
+    }
+
+    /// Stops every task and keeps the ends.
+    async fn stop_tasks(&mut self, mut inputs: mpsc::Receiver<Input>) {
+        let live = self.ledger.tasks.iter().filter(|(_, entry)| entry.end.is_none());
+        let stops: Vec<(TaskId, u64)> = live.map(|(task, entry)| (task.clone(), entry.kill_grace_ms)).collect();
+        let longest = stops.iter().map(|(_, grace_ms)| *grace_ms).max().unwrap_or(0);
+        for (task, grace_ms) in stops {
+            self.order_stop(task, Stop { cause: StopCause::AgentStopped, grace_ms });
+        }
+        self.perform_last().await;
+        let deadline = Instant::now() + Duration::from_millis(longest) + STOP_ALLOWANCE;
+        let mut batch = Vec::new();
+        while self.ledger.tasks.values().any(|entry| entry.end.is_none()) {
+            if tokio::time::timeout_at(deadline, inputs.recv_many(&mut batch, MAX_INPUTS)).await.is_err() {
+                let left = self.ledger.tasks.iter().filter(|(_, entry)| entry.end.is_none());
+                let left: Vec<&str> = left.map(|(task, _)| task.as_str()).collect();
+                tracing::error!(tasks = left.join(", "), "these tasks did not end and are left to themselves");
+                return;
+            }
+            self.take_last(&mut batch).await;
+        }
+    }
+
+    /// A batch after the order to stop: desired lists do not count any more.
+    async fn take_last(&mut self, batch: &mut Vec<Input>) {
+        batch.retain(|input| !matches!(input, Input::Master(_)));
+        self.take_batch(batch);
+        self.perform_last().await;
+    }
+
+    async fn perform_last(&mut self) {
+        if let Err(error) = self.write().await {
+            tracing::error!(folder = %self.folder.display(), %error, "cannot write the journal while stopping");
+        }
+        self.state.actions.retain(|action| !matches!(action, Action::Start(_)));
+        self.perform();
+    }
+}
+
+/// Asks a containerizer until it answers. One that never does is not offered to the master.
+async fn find_tasks(kind: Kind, containerizer: Arc<dyn Containerizer>, inputs: mpsc::Sender<Input>) {
+    let mut warned = false;
+    loop {
+        match containerizer.list().await {
+            Ok(tasks) => {
+                let _ = inputs.send(Input::Found { kind, tasks }).await;
+                return;
+            }
+            Err(error) if !warned => {
+                tracing::warn!(kind = kind.name(), %error, "not offered before this works; trying again");
+                warned = true;
+            }
+            Err(error) => tracing::debug!(kind = kind.name(), %error, "still not offered"),
+        }
+        tokio::time::sleep(LIST_AGAIN).await;
+    }
+}
+
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}

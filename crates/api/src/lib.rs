@@ -1,0 +1,25 @@
+//! HTTP: Marathon's API on port 8080, the operator's on 5050, and what both have in common.
+//!
+//! A handler translates: it reads the last durable state, or submits a command and answers out of its record. No
+//! handler decides anything, and none keeps state of its own. Make an application of it like this:
+//!
+//! ```no_run
+//! # async fn example(master: master::Handle, listener: tokio::net::TcpListener) -> std::io::Result<()> {
+//! let token = api::Token::new("a long secret");
+//! let router = api::guard(api::marathon::router(master), Some(token));
+//! let stopped = async { tokio::signal::ctrl_c().await.unwrap_or_default() };
+//! api::serve(listener, router, stopped).await
+//! # }
+//! ```
+
+pub mod auth;
+mod error;
+mod guard;
+pub mod marathon;
+pub mod operator;
+mod serve;
+
+pub use auth::Token;
+pub use error::Error;
+pub use guard::{BODY_LIMIT_BYTES, guard};
+pub use serve::{DRAIN_TIMEOUT, serve};

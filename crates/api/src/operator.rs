@@ -1,0 +1,59 @@
+//! The operator API: the agents' streams, questions about the cluster, the log as a stream, metrics and health.
+//!
+//! It changes nothing itself; apps are changed through Marathon's routes, which are merged into the same port. It
+//! must not know how a question is shown to people.
+
+mod agents;
+mod events;
+mod files;
+mod look;
+mod views;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{get, post};
+use master::Handle;
+use protocol::agent::{STATUS_PATH as AGENT_STATUS_PATH, SUBSCRIBE_PATH};
+use protocol::operator::{
+    AGENTS_PATH, APPS_PATH, EVENTS_PATH, HEALTH_PATH, METRICS_PATH, POLICIES_PATH, STATUS_PATH, TASKS_PATH,
+};
+use tokio_util::sync::CancellationToken;
+
+pub use files::AgentFiles;
+
+/// A report holds many updates, each with an engine's message.
+const BODY_LIMIT_BYTES: usize = 16 << 20;
+
+/// Renders all metrics in Prometheus' text format.
+pub type RenderMetrics = Arc<dyn Fn() -> String + Send + Sync>;
+
+/// What the operator API works with.
+#[derive(Clone)]
+pub struct Operator {
+    pub handle: Handle,
+    pub metrics: RenderMetrics,
+    pub files: AgentFiles,
+    /// Ends the streams, which would go on for ever, when the process is to end.
+    pub stopping: CancellationToken,
+}
+
+/// Every route, without authentication.
+pub fn router(operator: Operator) -> Router {
+    Router::new()
+        .route(SUBSCRIBE_PATH, post(agents::subscribe))
+        .route(AGENT_STATUS_PATH, post(agents::report))
+        .route(STATUS_PATH, get(look::status))
+        .route(AGENTS_PATH, get(look::agents))
+        .route(APPS_PATH, get(look::apps))
+        .route(TASKS_PATH, get(look::tasks))
+        .route(&format!("{TASKS_PATH}/{{task}}"), get(look::task))
+        .route(&format!("{TASKS_PATH}/{{task}}/files/{{file}}"), get(files::read))
+        .route(EVENTS_PATH, get(events::records))
+        .route(POLICIES_PATH, get(look::policies))
+        .route(METRICS_PATH, get(look::metrics))
+        .route(HEALTH_PATH, get(look::health))
+        .layer(DefaultBodyLimit::max(BODY_LIMIT_BYTES))
+        .with_state(operator)
+}

@@ -1,0 +1,10 @@
+//! The HTTP APIs against a real master with a log in memory. Agents are played: whatever they are told to run, runs.
+
+mod cluster;
+mod curl;
+mod errors;
+mod guard;
+mod help;
+mod marathon;
+mod races;
+mod tasks;

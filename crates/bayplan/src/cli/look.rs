@@ -1,0 +1,49 @@
+//! Commands that only look: `bayplan status`, `bayplan events`, `bayplan placement …`
+
+use clap::builder::BoolishValueParser;
+use clap::{Args, Subcommand};
+use model::Seq;
+
+/// Show the cluster at a glance: leader, agents, resources, tasks, and which apps wait for what
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  bayplan status\n  bayplan status --json")]
+pub(crate) struct Status {}
+
+/// Print the log: every event with its record, its time and who caused it
+///
+/// With --json, one record per line, complete, as schemas/record.schema.json describes it.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  bayplan events                        the newest records
+  bayplan events --from 1               the whole history
+  bayplan events --follow               go on as things happen, until Ctrl-C
+  bayplan events --json --from 1 | grep task_launched")]
+pub(crate) struct Events {
+    /// Go on printing what is added
+    #[arg(short, long, env = "BAYPLAN_FOLLOW", value_parser = BoolishValueParser::new())]
+    pub(crate) follow: bool,
+
+    /// Begin at the record with this number
+    #[arg(long, env = "BAYPLAN_FROM", value_name = "N", conflicts_with = "last")]
+    pub(crate) from: Option<Seq>,
+
+    /// Begin so many records before the end
+    #[arg(long, env = "BAYPLAN_LAST", value_name = "N", default_value_t = 50)]
+    pub(crate) last: u64,
+}
+
+/// Look at placement: how an agent is chosen for a task
+#[derive(Debug, Subcommand)]
+#[command(after_help = "Examples:\n  bayplan placement list")]
+pub(crate) enum Placement {
+    List(PlacementList),
+}
+
+/// List the placement policies, and which one is active
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  bayplan placement list
+  bayplan dev --placement worst-fit     choose another one when a master starts")]
+pub(crate) struct PlacementList {}

@@ -1,0 +1,215 @@
+//! Talks to a master's operator port, where the operator API and Marathon's routes answer.
+//!
+//! It knows requests and refusals and turns them into a [`Failure`] that says the way out; it knows nothing of what
+//! the answers are for.
+
+mod lines;
+mod url;
+
+use std::time::Duration;
+
+use model::AppId;
+use protocol::operator::ErrorBody;
+use reqwest::{Method, RequestBuilder, Response, StatusCode};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::failure::Failure;
+use crate::token::Token;
+
+pub(crate) use lines::Lines;
+pub(crate) use url::MasterUrl;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+/// Streams carry a keep-alive more often than that.
+pub(crate) const SILENCE_TIMEOUT: Duration = Duration::from_secs(60);
+/// How much of an answer that is no JSON is shown.
+const SHOWN_CHARACTERS: usize = 300;
+
+pub(crate) struct Client {
+    http: reqwest::Client,
+    masters: Vec<MasterUrl>,
+    token: Option<Token>,
+}
+
+/// A request without its address.
+pub(crate) struct Call<'a> {
+    pub(crate) method: Method,
+    pub(crate) path: &'a str,
+    pub(crate) query: &'a [(&'a str, String)],
+    pub(crate) body: Option<&'a Value>,
+}
+
+impl<'a> Call<'a> {
+    pub(crate) const fn get(path: &'a str, query: &'a [(&'a str, String)]) -> Self {
+        Self { method: Method::GET, path, query, body: None }
+    }
+}
+
+impl Client {
+    pub(crate) fn new(masters: Vec<MasterUrl>, token: Option<Token>) -> Result<Self, Failure> {
+        let http = reqwest::Client::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .read_timeout(SILENCE_TIMEOUT)
+            .no_proxy()
+            .user_agent(concat!("bayplan/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(|error| Failure::failed(format!("cannot set up HTTP: {}", causes(&error))))?;
+        Ok(Self { http, masters, token })
+    }
+
+    pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str, query: &[(&str, String)]) -> Result<T, Failure> {
+        self.call(Call::get(path, query)).await
+    }
+
+    pub(crate) async fn call<T: DeserializeOwned>(&self, call: Call<'_>) -> Result<T, Failure> {
+        let (master, response) = self.send(&call, Some(ANSWER_TIMEOUT)).await?;
+        let text = response.text().await.map_err(|error| broken(&master, &error))?;
+        serde_json::from_str(&text).map_err(|error| {
+            let shown: String = text.chars().take(SHOWN_CHARACTERS).collect();
+            Failure::failed(format!(
+                "{master} answers {} {} with something else than expected ({error}): {shown}; \
+                 is it a bayplan master of this version?",
+                call.method, call.path
+            ))
+        })
+    }
+
+    /// An answer that goes on: lines of JSON.
+    pub(crate) async fn lines(&self, path: &str, query: &[(&str, String)]) -> Result<Lines, Failure> {
+        let (master, response) = self.send(&Call::get(path, query), None).await?;
+        Ok(Lines::new(master, response))
+    }
+
+    /// Asks one master after the other until one can be reached.
+    async fn send(&self, call: &Call<'_>, timeout: Option<Duration>) -> Result<(MasterUrl, Response), Failure> {
+        let mut unreachable = Vec::new();
+        for master in &self.masters {
+            match self.request(master, call, timeout).send().await {
+                Ok(response) if response.status().is_success() => return Ok((master.clone(), response)),
+                Ok(response) => return Err(refusal(master, response).await),
+                Err(error) if error.is_connect() => unreachable.push(format!("{master} ({})", innermost(&error))),
+                Err(error) => return Err(broken(master, &error)),
+            }
+        }
+        Err(Failure::Unreachable(format!(
+            "cannot reach a master at {}; start one with `bayplan dev`, or say where it is with --master",
+            unreachable.join(" or ")
+        )))
+    }
+
+    fn request(&self, master: &MasterUrl, call: &Call<'_>, timeout: Option<Duration>) -> RequestBuilder {
+        let mut request = self.http.request(call.method.clone(), master.join(call.path)).query(call.query);
+        if let Some(body) = call.body {
+            request = request.json(body);
+        }
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token.reveal());
+        }
+        if let Some(timeout) = timeout {
+            request = request.timeout(timeout);
+        }
+        request
+    }
+}
+
+/// Marathon's route of an app.
+pub(crate) fn app_path(app: &AppId) -> String {
+    format!("/v2/apps{app}")
+}
+
+async fn refusal(master: &MasterUrl, response: Response) -> Failure {
+    let status = response.status();
+    let text = response.text().await.unwrap_or_default();
+    let said = match serde_json::from_str::<ErrorBody>(&text) {
+        Ok(body) => explain(&body),
+        Err(_) if text.trim().is_empty() => status.to_string(),
+        Err(_) => text.trim().chars().take(SHOWN_CHARACTERS).collect(),
+    };
+    match status {
+        StatusCode::NOT_FOUND => Failure::NotFound(said),
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+            Failure::Refused(format!("{master}: {said}; name the file with the cluster's token by --token-file"))
+        }
+        StatusCode::CONFLICT => Failure::Refused(format!("{said}; wait for it, or take its place with --force")),
+        StatusCode::SERVICE_UNAVAILABLE => Failure::failed(format!("{said}; try again later")),
+        status if status.is_client_error() => Failure::Refused(said),
+        status => Failure::failed(format!("{master} answers {status}: {said}")),
+    }
+}
+
+/// One line: the message, and each field with what is wrong about it.
+fn explain(body: &ErrorBody) -> String {
+    let details = match &body.details {
+        Some(Value::Array(details)) => details.iter().map(explain_detail).collect::<Vec<_>>().join("; "),
+        Some(Value::String(details)) => details.clone(),
+        Some(other) => other.to_string(),
+        None => String::new(),
+    };
+    let mut said = body.message.clone();
+    if !details.is_empty() {
+        said = format!("{}: {details}", said.trim_end_matches('.'));
+    }
+    if !body.deployments.is_empty() {
+        let ids: Vec<_> = body.deployments.iter().map(|deployment| deployment.id.as_str()).collect();
+        said = format!("{} (deployment {})", said.trim_end_matches('.'), ids.join(", "));
+    }
+    said
+}
+
+fn explain_detail(detail: &Value) -> String {
+    let path = detail.get("path").and_then(Value::as_str).unwrap_or_default();
+    let errors = detail.get("errors").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let errors: Vec<_> = errors.iter().filter_map(Value::as_str).collect();
+    match (path.trim_matches('/'), errors.is_empty()) {
+        (_, true) => detail.to_string(),
+        ("", false) => errors.join(", "),
+        (path, false) => format!("{path} {}", errors.join(", ")),
+    }
+}
+
+/// The connection broke after it was made.
+fn broken(master: &MasterUrl, error: &reqwest::Error) -> Failure {
+    if error.is_timeout() {
+        return Failure::Unreachable(format!(
+            "{master} did not answer in time; whether a change was made shows in `bayplan events`"
+        ));
+    }
+    Failure::Unreachable(format!("the connection to {master} broke: {}", innermost(error)))
+}
+
+fn causes(error: &dyn std::error::Error) -> String {
+    let chain: Vec<_> = std::iter::successors(Some(error), |error| error.source()).map(ToString::to_string).collect();
+    chain.join(": ")
+}
+
+/// The cause that says most: "Connection refused" rather than "error sending request".
+fn innermost(error: &dyn std::error::Error) -> String {
+    std::iter::successors(Some(error), |error| error.source()).last().map(ToString::to_string).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn explained(body: &str) -> String {
+        explain(&serde_json::from_str(body).expect("an error body"))
+    }
+
+    #[test]
+    fn a_refusal_becomes_one_line_that_names_the_field() {
+        assert_eq!(
+            explained(
+                r#"{"message":"Object is not valid","details":[{"path":"/cpus","errors":["must not be negative"]},
+                    {"path":"/","errors":["a","b"]}]}"#
+            ),
+            "Object is not valid: cpus must not be negative; a, b"
+        );
+        assert_eq!(explained(r#"{"message":"Invalid JSON","details":"line 1"}"#), "Invalid JSON: line 1");
+        assert_eq!(
+            explained(r#"{"message":"App is locked.","deployments":[{"id":"d1"}]}"#),
+            "App is locked (deployment d1)"
+        );
+    }
+}

@@ -1,0 +1,56 @@
+//! The commands that ask a running cluster for something, through its operator port only.
+
+mod app;
+pub(crate) mod definition;
+mod events;
+mod look;
+mod task;
+
+use model::AppId;
+use protocol::operator::{APPS_PATH, AppList};
+
+use crate::cli::cluster::AgentCommand;
+use crate::cli::look::Placement;
+use crate::cli::{ColorWhen, Command, Global};
+use crate::client::Client;
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::token::Token;
+
+pub(crate) use app::deploy;
+
+/// What a command works with.
+struct Session {
+    client: Client,
+    out: Output,
+    color: ColorWhen,
+}
+
+pub(crate) async fn run(command: Command, global: Global) -> Result<(), Failure> {
+    let token = global.token_file.as_deref().map(Token::read).transpose()?;
+    let client = Client::new(global.master, token)?;
+    let mut session = Session { client, out: Output::new(global.color, global.json), color: global.color };
+    match command {
+        Command::App(command) => app::run(&mut session, command).await,
+        Command::Task(command) => task::run(&mut session, command).await,
+        Command::Agent(agent) => match agent.command {
+            Some(AgentCommand::List(_)) => look::agents(&mut session).await,
+            None => Err(Failure::Usage("running an agent is no question to a cluster".to_owned())),
+        },
+        Command::Placement(Placement::List(_)) => look::policies(&mut session).await,
+        Command::Events(events) => events::run(&mut session, events).await,
+        Command::Status(_) => look::status(&mut session).await,
+        Command::Dev(_) | Command::Master(_) => {
+            Err(Failure::Usage("running a master is no question to a cluster".to_owned()))
+        }
+    }
+}
+
+/// One app, with what the master's clock says.
+pub(crate) async fn find_app(client: &Client, app: &AppId) -> Result<AppList, Failure> {
+    let found: AppList = client.get(APPS_PATH, &[("id", app.to_string())]).await?;
+    if found.apps.is_empty() {
+        return Err(Failure::NotFound(format!("app '{app}' does not exist; `bayplan app list` shows those that do")));
+    }
+    Ok(found)
+}

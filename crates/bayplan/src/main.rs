@@ -1,0 +1,62 @@
+//! The `bayplan` binary: parses the command line, chooses the parts and connects them.
+//!
+//! Commands either run a part of a cluster (`node`) or ask a running one over HTTP (`commands`); the two share nothing
+//! but the wire types. What a command prints is made by `render`.
+
+mod cli;
+mod client;
+mod commands;
+mod failure;
+mod node;
+mod output;
+mod progress;
+mod render;
+mod token;
+mod wait;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::{Cli, Command};
+use crate::failure::Failure;
+use crate::output::{BAD, note, styled};
+
+/// The agent's own subcommand, which is in no help.
+const SUPERVISE: &str = "supervise";
+
+fn main() -> ExitCode {
+    // The agent starts this program once for every plain process; that one must have no other thread.
+    let mut arguments = std::env::args_os().skip(1);
+    if arguments.next().is_some_and(|first| first == SUPERVISE) {
+        return agent::supervise_main(arguments);
+    }
+    let cli = Cli::parse();
+    let color = cli.global.color;
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            note(color, &format!("{} cannot start its threads: {error}", styled(BAD, "error:")));
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(run(cli)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            if !matches!(failure, Failure::OutputClosed) {
+                note(color, &format!("{} {failure}", styled(BAD, "error:")));
+            }
+            failure.exit_code()
+        }
+    }
+}
+
+async fn run(cli: Cli) -> Result<(), Failure> {
+    let Cli { global, command } = cli;
+    match command {
+        Command::Dev(args) => node::dev(*args, global).await,
+        Command::Master(args) => node::master(*args, global).await,
+        Command::Agent(args) if args.command.is_none() => node::agent(args.run, global).await,
+        command => commands::run(command, global).await,
+    }
+}

@@ -1,0 +1,32 @@
+//! The commands that run a part of a cluster: they choose the parts, connect them, and end them in the right order.
+//!
+//! What the parts do is not known here.
+
+mod agent;
+mod deploy;
+mod dev;
+mod folder;
+mod listen;
+mod logging;
+mod master;
+mod metrics;
+mod signals;
+
+use crate::cli::Global;
+use crate::cli::cluster::{AgentRun, Dev, Master};
+use crate::failure::Failure;
+
+pub(crate) async fn dev(args: Dev, global: Global) -> Result<(), Failure> {
+    logging::start(&global, logging::QUIET)?;
+    dev::run(args, global).await
+}
+
+pub(crate) async fn master(args: Master, global: Global) -> Result<(), Failure> {
+    logging::start(&global, logging::TALKATIVE)?;
+    master::run(args, global).await
+}
+
+pub(crate) async fn agent(args: AgentRun, global: Global) -> Result<(), Failure> {
+    logging::start(&global, logging::TALKATIVE)?;
+    agent::run(args, global).await
+}

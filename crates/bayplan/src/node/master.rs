@@ -1,0 +1,152 @@
+//! A master: its log, its loop, and the two ports it answers on.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::master::{Config, Handle, Running};
+use api::operator::{AgentFiles, Operator};
+use axum::Router;
+use eventlog::{Options, RocksLog};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::listen::{self, Wanted};
+use super::{folder, metrics, signals};
+use crate::cli::Global;
+use crate::cli::cluster::{Master, MasterListen, MasterSettings};
+use crate::failure::Failure;
+use crate::token::Token;
+
+const FORCED: &str = "Ended at once. Everything that was acknowledged is in the log.";
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// The log's part of a master's folder.
+const LOG_FOLDER: &str = "log";
+
+/// Listeners that are bound before anything else is touched: a port in use must not cost an epoch.
+pub(super) struct Doors {
+    operator: TcpListener,
+    marathon: TcpListener,
+}
+
+/// A master at work.
+pub(super) struct Leading {
+    pub(super) handle: Handle,
+    running: Running,
+    servers: JoinSet<()>,
+    pub(super) operator: SocketAddr,
+    pub(super) marathon: SocketAddr,
+}
+
+impl Doors {
+    pub(super) async fn open(listen: &MasterListen) -> Result<Self, Failure> {
+        let [operator, marathon] = wanted(listen);
+        Ok(Self { operator: listen::bind(operator).await?, marathon: listen::bind(marathon).await? })
+    }
+}
+
+/// Where a master is to listen, by flag.
+pub(super) fn wanted(listen: &MasterListen) -> [Wanted; 2] {
+    [
+        Wanted { flag: "--listen", address: listen.listen },
+        Wanted { flag: "--marathon-listen", address: listen.marathon_listen },
+    ]
+}
+
+pub(super) async fn run(args: Master, global: Global) -> Result<(), Failure> {
+    let token = global.token_file.as_deref().map(Token::read).transpose()?;
+    listen::check_protected(&wanted(&args.listen), token.as_ref())?;
+    let stop = signals::watch(global.color, FORCED)?;
+    let doors = Doors::open(&args.listen).await?;
+    let folder = folder::create(&folder::choose(args.dir, "master"), "--dir")?;
+    let mut leading = Leading::start(doors, &folder, &args.settings, token, stop.clone()).await?;
+    tracing::info!(
+        operator = %leading.operator, marathon = %leading.marathon, folder = %folder.display(), "the master leads"
+    );
+    let failed = tokio::select! {
+        () = stop.cancelled() => None,
+        reason = leading.failed() => Some(reason),
+    };
+    stop.cancel();
+    match failed {
+        None => {
+            leading.stop().await;
+            Ok(())
+        }
+        Some(reason) => Err(gave_up(&reason)),
+    }
+}
+
+pub(super) fn gave_up(reason: &str) -> Failure {
+    Failure::failed(format!("the master gave up: {reason}; nothing acknowledged is lost, start it again"))
+}
+
+impl Leading {
+    /// Folds the log in `folder` and begins to lead and to answer. `stopping` ends the streams.
+    pub(super) async fn start(
+        doors: Doors,
+        folder: &Path,
+        settings: &MasterSettings,
+        token: Option<Token>,
+        stopping: CancellationToken,
+    ) -> Result<Self, Failure> {
+        let render = metrics::install()?;
+        ::master::describe_metrics();
+        let operator = local_address(&doors.operator)?;
+        let marathon = local_address(&doors.marathon)?;
+        let log = RocksLog::open(folder.join(LOG_FOLDER), Options::default()).await.map_err(anyhow::Error::from)?;
+        let leader = settings.leader.clone().unwrap_or_else(|| format!("{}:{}", machine_name(), operator.port()));
+        let config = Config {
+            leader,
+            placement_policy: settings.placement.clone(),
+            heartbeat_interval: settings.heartbeat,
+            agent_timeout: settings.agent_timeout,
+            ..Config::default()
+        };
+        let (handle, running) = ::master::start(Arc::new(log), config).await.map_err(anyhow::Error::from)?;
+        let files = AgentFiles::new(http()?, token.as_ref().map(|token| token.reveal().to_owned()));
+        let asked = Operator { handle: handle.clone(), metrics: render, files, stopping: stopping.clone() };
+        let both = api::operator::router(asked).merge(api::marathon::router(handle.clone()));
+        let token = token.map(|token| api::Token::new(token.reveal()));
+        let mut servers = JoinSet::new();
+        servers.spawn(serve(doors.operator, api::guard(both, token.clone()), stopping.clone()));
+        servers.spawn(serve(doors.marathon, api::guard(api::marathon::router(handle.clone()), token), stopping));
+        Ok(Self { handle, running, servers, operator, marathon })
+    }
+
+    /// Resolves when the master cannot go on.
+    pub(super) async fn failed(&mut self) -> String {
+        self.running.failed().await
+    }
+
+    /// Call it when `stopping` was cancelled, and not when the master has failed. No request is taken any more, what is in flight is finished.
+    pub(super) async fn stop(mut self) {
+        while self.servers.join_next().await.is_some() {}
+        self.running.stop().await;
+    }
+}
+
+async fn serve(listener: TcpListener, router: Router, stopping: CancellationToken) {
+    if let Err(error) = api::serve(listener, router, stopping.cancelled_owned()).await {
+        tracing::error!(%error, "a port is not answered any more");
+    }
+}
+
+fn local_address(listener: &TcpListener) -> Result<SocketAddr, Failure> {
+    listener.local_addr().map_err(|error| Failure::failed(format!("a listener has no address: {error}")))
+}
+
+/// For asking agents for files.
+fn http() -> Result<reqwest::Client, Failure> {
+    let client = reqwest::Client::builder().no_proxy().connect_timeout(CONNECT_TIMEOUT).build();
+    client.map_err(|error| Failure::failed(format!("cannot set up HTTP: {error}")))
+}
+
+fn machine_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let name = name.trim();
+    if name.is_empty() { "localhost".to_owned() } else { name.to_owned() }
+}

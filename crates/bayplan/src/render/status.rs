@@ -1,0 +1,62 @@
+//! `bayplan status`
+
+use protocol::operator::ClusterStatus;
+
+use super::time::{age, moment};
+use super::{count, one_line, quantity, waiting};
+use crate::output::{BAD, BOLD, BUSY, GOOD, styled};
+
+pub(crate) fn status(status: &ClusterStatus) -> String {
+    let cluster = status.cluster.as_ref().map_or("without a name", |cluster| cluster.as_str());
+    let mut text = format!("{} {}\n", styled(BOLD, "cluster"), one_line(cluster));
+    let mut line = |name: &str, value: String| text.push_str(&format!("  {name:<10} {value}\n"));
+    line(
+        "leader",
+        format!("{}, for {}, epoch {}", one_line(&status.leader), age(status.started_at, status.now), status.epoch),
+    );
+    line("log", format!("{}, the last at {}", count(status.seq.0, "record"), moment(status.at)));
+    if let Some(reason) = &status.unwritable {
+        line("", styled(BAD, &format!("takes no changes: {}", one_line(reason))));
+    }
+    line("placement", status.placement_policy.clone());
+    line("agents", agents(status));
+    line("cpus", format!("{} used", quantity::cpus_of(&status.resources)));
+    line("memory", format!("{} used", quantity::mem_of(&status.resources)));
+    line("disk", format!("{} used", quantity::disk_of(&status.resources)));
+    line("tasks", tasks(status));
+    line("apps", apps(status));
+    if status.waiting.is_empty() {
+        return text;
+    }
+    text.push_str(&format!("{}\n", styled(BOLD, "waiting")));
+    for app in &status.waiting {
+        let reason = waiting::reason(&app.waiting, app.last_failure.as_ref(), status.now);
+        text.push_str(&format!("  {}: {}\n", app.app, styled(BUSY, &reason)));
+    }
+    text
+}
+
+fn agents(status: &ClusterStatus) -> String {
+    let connected = format!("{} connected", status.agents.connected);
+    match status.agents.disconnected {
+        0 => connected,
+        away => format!("{connected}, {}", styled(BAD, &format!("{away} away"))),
+    }
+}
+
+fn tasks(status: &ClusterStatus) -> String {
+    let counts: Vec<_> = status.tasks.iter().map(|(state, tasks)| format!("{tasks} {}", state.name())).collect();
+    if counts.is_empty() { "none".to_owned() } else { counts.join(", ") }
+}
+
+fn apps(status: &ClusterStatus) -> String {
+    let apps = &status.apps;
+    let settled = format!("{} of {} as wanted", apps.settled, apps.total);
+    let colour = if apps.settled == apps.total { GOOD } else { BUSY };
+    let deployments = if apps.deployments == 0 {
+        String::new()
+    } else {
+        format!(", {} under way", count(apps.deployments.into(), "deployment"))
+    };
+    format!("{}{deployments}", styled(colour, &settled))
+}

@@ -1,0 +1,60 @@
+//! `bayplan task list`
+
+use model::TaskState;
+use protocol::operator::{TaskList, TaskView};
+
+use super::time::age;
+use super::{Align, Cell, Table, event, one_line, waiting};
+use crate::output::{BAD, BUSY, DIM, GOOD};
+
+const COLUMNS: [(&str, Align); 6] = [
+    ("TASK", Align::Left),
+    ("STATE", Align::Left),
+    ("AGE", Align::Right),
+    ("HOST", Align::Left),
+    ("PORTS", Align::Left),
+    ("REMARK", Align::Left),
+];
+
+pub(crate) fn list(list: &TaskList, width: Option<usize>) -> String {
+    if list.tasks.is_empty() {
+        return "There are no tasks.\n".to_owned();
+    }
+    let mut table = Table::new(&COLUMNS);
+    for task in &list.tasks {
+        let since = task.ended_at.or(task.running_since).unwrap_or(task.launched_at);
+        let ports: Vec<_> = task.host_ports.iter().map(ToString::to_string).collect();
+        table.row([
+            task.id.to_string().into(),
+            Cell::styled(task.status.state.name(), style_of(task.status.state)),
+            age(since, list.now).into(),
+            one_line(&task.hostname).into(),
+            ports.join(",").into(),
+            Cell::styled(remark(task), DIM),
+        ]);
+    }
+    table.render(width)
+}
+
+/// Why it ends or how it ended; else why it is where it is.
+fn remark(task: &TaskView) -> String {
+    if let Some(kill) = task.kill.filter(|_| task.ended_at.is_none()) {
+        return format!("ends {}", event::killed(kill.reason));
+    }
+    let told = waiting::status(&task.status);
+    let said = told.strip_prefix(task.status.state.name()).unwrap_or(&told).trim_start_matches(": ");
+    if said.is_empty() {
+        one_line(&format!("{}: {}", task.explanation.policy, task.explanation))
+    } else {
+        said.to_owned()
+    }
+}
+
+const fn style_of(state: TaskState) -> anstyle::Style {
+    match state {
+        TaskState::Running => GOOD,
+        TaskState::Failed | TaskState::Error | TaskState::Lost => BAD,
+        TaskState::Finished | TaskState::Killed => DIM,
+        TaskState::Staging | TaskState::Starting | TaskState::Killing => BUSY,
+    }
+}

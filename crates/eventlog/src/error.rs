@@ -1,0 +1,72 @@
+//! What can go wrong, told apart by what the caller can do about it.
+
+use std::path::PathBuf;
+
+use model::{CodecError, Position, Seq, Void};
+
+/// Why an append did not succeed. Only `Unknown` leaves open whether the batch is in the log.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AppendError {
+    /// Somebody else has written: whoever led is deposed.
+    #[error("the log ends at position {actual}, not at {expected}: somebody else has written to it")]
+    WrongLastPosition { expected: Position, actual: Position },
+    /// Nothing was written. Writes succeed again by themselves once there is space.
+    #[error("the log's disk is full, free some space: {reason}")]
+    Full { reason: String },
+    /// Nothing was written. Trying again later may succeed.
+    #[error("the log cannot be written to: {reason}")]
+    Unavailable { reason: String },
+    /// The batch may or may not be in the log, or may still arrive there.
+    #[error("it is not known whether the log took the batch: {reason}")]
+    Unknown { reason: String },
+    #[error("the batch has {message_bytes} bytes, but a message holds at most {limit_bytes}: use smaller batches")]
+    TooLarge { message_bytes: usize, limit_bytes: usize },
+    #[error("the batch holds no record")]
+    EmptyBatch,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReadError {
+    /// The caller wants what is gone: it needs a baseline, and to begin behind it.
+    #[error("position {wanted} of the log was trimmed, the oldest one is {first}")]
+    Trimmed { wanted: Position, first: Position },
+    #[error("position {position} of the log is missing, though there are later ones: the log has lost it")]
+    Missing { position: Position },
+    #[error("position {position} of the log, record {index}: {error}")]
+    Damaged { position: Position, index: usize, error: CodecError },
+    /// The record is of the current epoch and the next in number, but does not name the one before it.
+    #[error("position {position} of the log: record {seq} does not follow the record before it, the chain is broken")]
+    BrokenChain { position: Position, seq: Seq },
+    /// A record that nobody could have written after those that were read: some between them were lost.
+    #[error("position {position} of the log does not follow what was read before it, so records were lost: {void}")]
+    Gap { position: Position, void: Void },
+    /// Trying again later may succeed.
+    #[error("the log cannot be read: {reason}")]
+    Unavailable { reason: String },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TrimError {
+    #[error("the log cannot be trimmed: {reason}")]
+    Unavailable { reason: String },
+}
+
+/// Why a log in a folder could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error(
+        "another bayplan process{} holds the log in {}; stop it or choose another folder",
+        .holder.as_ref().map(|pid| format!(" ({pid})")).unwrap_or_default(), .folder.display()
+    )]
+    Locked { folder: PathBuf, holder: Option<String> },
+    #[error("the log in {} cannot be opened because its disk is full, free some space: {reason}", .folder.display())]
+    Full { folder: PathBuf, reason: String },
+    #[error(
+        "the log in {} is damaged and is not opened, so that nothing acknowledged gets lost silently: {reason}; put back \
+        a copy of the folder, or choose another one to begin anew",
+        .folder.display()
+    )]
+    Damaged { folder: PathBuf, reason: String },
+    #[error("the log in {} cannot be opened: {reason}", .folder.display())]
+    Unavailable { folder: PathBuf, reason: String },
+}

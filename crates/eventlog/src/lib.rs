@@ -1,0 +1,108 @@
+//! The log: one ordered, durable sequence of messages, each holding a batch of sealed records.
+//!
+//! [`EventLog`] is what every provider promises: [`MemoryLog`] keeps the log in memory, [`RocksLog`] in a folder.
+//! [`committed`] turns messages into the records that count; every reader goes through it. [`seek`] finds the message
+//! that holds a record. [`FaultyLog`] wraps a provider for tests of whoever writes, and [`conformance`] is the one
+//! suite that every provider passes.
+//!
+//! This crate must not know what a record says: it never matches on a command or an event. It does not know who
+//! leads either; that is decided by what is in the log.
+
+mod committed;
+pub mod conformance;
+mod error;
+mod faulty;
+mod memory;
+mod messages;
+mod rocks;
+mod seek;
+
+use std::future::Future;
+use std::sync::Arc;
+
+use model::{Position, SealedRecord};
+
+pub use committed::{Committed, Entry, committed};
+pub use error::{AppendError, OpenError, ReadError, TrimError};
+pub use faulty::{Fault, FaultyLog, Lands};
+pub use memory::MemoryLog;
+pub use messages::{Message, Messages, NextChunk, Source};
+pub use rocks::{Options, RocksLog};
+pub use seek::{Anchor, seek};
+
+/// An ordered log of messages. Positions count up by one from 1 and are never used twice.
+///
+/// Any number of readers and writers may use a log at the same time. What a writer needs to know:
+///
+/// - **`Ok` is durable.** The message survives the loss of power from then on, and every `read` that begins later sees it.
+/// - **Compare-and-set.** With `after: Some(p)` the message is written only if `p` is the last position at that moment
+///   (`Position(0)` for a log that never held a message), so that of all who try at the same `p` exactly one wins.
+///   `None` appends wherever the end is.
+/// - **Whole messages.** A message is there with all its records or not at all, whatever happens to process or machine.
+/// - **Errors say what they know.** After [`AppendError::Unknown`] the batch may be in the log, or may still arrive
+///   there; every other error promises that it is not and will not be. Settle `Unknown` by reading back; where a late
+///   arrival matters, append something compare-and-set behind what was read: if that succeeds, a late batch that was sent
+///   with `after` can no longer arrive.
+/// - **A dropped future is an unknown outcome**: an append that was polled once may complete all the same.
+pub trait EventLog: Send + Sync + 'static {
+    /// Appends one message that holds the batch; returns its position.
+    fn append(
+        &self,
+        after: Option<Position>,
+        batch: Arc<[SealedRecord]>,
+    ) -> impl Future<Output = Result<Position, AppendError>> + Send;
+
+    /// How large a message may be: the sum of the lengths of its records' `bytes`.
+    fn max_message_bytes(&self) -> usize;
+
+    /// The messages from `from` (0 and 1 both mean the first position) to the end as it is when this is called. A
+    /// position behind the end gives nothing; one that was trimmed is [`ReadError::Trimmed`].
+    fn read(&self, from: Position) -> Messages;
+
+    /// As [`EventLog::read`], but at the end it waits for what is appended next. It ends only when the log is closed.
+    fn tail(&self, from: Position) -> Messages;
+
+    /// Where the log begins and ends.
+    fn bounds(&self) -> impl Future<Output = Result<Bounds, ReadError>> + Send;
+
+    /// Removes the messages up to and including `upto`. The last message stays in any case, so that the log does not
+    /// forget where its end is. Trimming what is gone already is no error.
+    fn trim(&self, upto: Position) -> impl Future<Output = Result<(), TrimError>> + Send;
+}
+
+/// Where a log begins and ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// The oldest message that is there; 1 while nothing was appended.
+    pub first: Position,
+    /// The newest message; 0 while nothing was appended.
+    pub last: Position,
+}
+
+impl Bounds {
+    /// The bounds of a log that never held a message.
+    pub const EMPTY: Self = Self { first: Position(1), last: Position(0) };
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.first > self.last
+    }
+}
+
+/// The size of a batch as [`EventLog::max_message_bytes`] counts it.
+#[must_use]
+pub fn message_bytes(batch: &[SealedRecord]) -> usize {
+    batch.iter().map(|sealed| sealed.bytes.len()).sum()
+}
+
+/// What every provider checks before it writes.
+fn check_size(batch: &[SealedRecord], limit_bytes: usize) -> Result<(), AppendError> {
+    if batch.is_empty() {
+        return Err(AppendError::EmptyBatch);
+    }
+    let message_bytes = message_bytes(batch);
+    if message_bytes > limit_bytes {
+        return Err(AppendError::TooLarge { message_bytes, limit_bytes });
+    }
+    Ok(())
+}

@@ -1,0 +1,108 @@
+//! A log in memory, for tests, simulations and throw-away clusters. It is as durable as the process.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use model::{Position, SealedRecord};
+use tokio::sync::watch;
+
+use crate::messages::{Cursor, Shelf};
+use crate::{AppendError, Bounds, EventLog, Message, Messages, ReadError, TrimError, check_size};
+
+/// Messages handed to a reader at a time.
+const CHUNK_MESSAGES: usize = 256;
+
+/// A log in memory. Clones are handles of the same log.
+#[derive(Clone)]
+pub struct MemoryLog {
+    kept: Arc<Kept>,
+    max_message_bytes: usize,
+}
+
+struct Kept {
+    messages: Mutex<Held>,
+    end: watch::Sender<Position>,
+}
+
+struct Held {
+    first: Position,
+    messages: VecDeque<Arc<[SealedRecord]>>,
+}
+
+impl Kept {
+    /// No code that holds the lock can leave the log half changed, so a panic elsewhere does not matter.
+    fn lock(&self) -> MutexGuard<'_, Held> {
+        self.messages.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for MemoryLog {
+    fn default() -> Self {
+        Self::new(Self::DEFAULT_MAX_MESSAGE_BYTES)
+    }
+}
+
+impl MemoryLog {
+    pub const DEFAULT_MAX_MESSAGE_BYTES: usize = 16 << 20;
+
+    #[must_use]
+    pub fn new(max_message_bytes: usize) -> Self {
+        let held = Held { first: Bounds::EMPTY.first, messages: VecDeque::new() };
+        let kept = Kept { messages: Mutex::new(held), end: watch::Sender::new(Bounds::EMPTY.last) };
+        Self { kept: Arc::new(kept), max_message_bytes }
+    }
+}
+
+impl EventLog for MemoryLog {
+    async fn append(&self, after: Option<Position>, batch: Arc<[SealedRecord]>) -> Result<Position, AppendError> {
+        check_size(&batch, self.max_message_bytes)?;
+        let mut held = self.kept.lock();
+        let last = *self.kept.end.borrow();
+        if let Some(expected) = after.filter(|expected| *expected != last) {
+            return Err(AppendError::WrongLastPosition { expected, actual: last });
+        }
+        held.messages.push_back(batch);
+        self.kept.end.send_replace(last.next());
+        Ok(last.next())
+    }
+
+    fn max_message_bytes(&self) -> usize {
+        self.max_message_bytes
+    }
+
+    fn read(&self, from: Position) -> Messages {
+        Cursor::read(&self.kept, self.kept.end.subscribe(), from)
+    }
+
+    fn tail(&self, from: Position) -> Messages {
+        Cursor::tail(&self.kept, self.kept.end.subscribe(), from)
+    }
+
+    async fn bounds(&self) -> Result<Bounds, ReadError> {
+        let held = self.kept.lock();
+        Ok(Bounds { first: held.first, last: *self.kept.end.borrow() })
+    }
+
+    async fn trim(&self, upto: Position) -> Result<(), TrimError> {
+        let mut held = self.kept.lock();
+        while held.first <= upto && held.messages.len() > 1 {
+            held.messages.pop_front();
+            held.first = held.first.next();
+        }
+        Ok(())
+    }
+}
+
+impl Shelf for Kept {
+    async fn take(self: Arc<Self>, from: Position, upto: Position) -> Result<Vec<Message>, ReadError> {
+        let held = self.lock();
+        if from < held.first {
+            return Err(ReadError::Trimmed { wanted: from, first: held.first });
+        }
+        let batches = held.messages.iter().skip(usize::try_from(from.0 - held.first.0).unwrap_or(usize::MAX));
+        let positions = (from.0..=upto.0).map(Position);
+        let message =
+            |(position, batch): (Position, &Arc<[SealedRecord]>)| Message { position, records: batch.to_vec() };
+        Ok(positions.zip(batches).take(CHUNK_MESSAGES).map(message).collect())
+    }
+}

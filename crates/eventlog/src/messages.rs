@@ -1,0 +1,113 @@
+//! How messages reach a reader: one type for all providers, fed in chunks by the provider.
+//!
+//! It is a plain struct with `async fn next` and no `Stream`, because every reader is a loop over `next`, and a loop
+//! needs no combinators.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Weak};
+
+use model::{Position, SealedRecord};
+use tokio::sync::watch;
+
+use crate::ReadError;
+
+/// One message of the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    pub position: Position,
+    pub records: Vec<SealedRecord>,
+}
+
+/// Some messages, or None at the end.
+pub type NextChunk<'a> = Pin<Box<dyn Future<Output = Option<Result<Vec<Message>, ReadError>>> + Send + 'a>>;
+
+/// What a provider implements to be read.
+pub trait Source: Send + 'static {
+    /// The next messages in order. None at the end, for good. The future may be dropped at any point, and then no
+    /// message may be skipped: the source moves on only when it hands messages out.
+    fn next_chunk(&mut self) -> NextChunk<'_>;
+}
+
+/// Messages in the order of the log. Nothing is read ahead of the caller beyond one bounded chunk.
+pub struct Messages {
+    /// None after the end or after an error.
+    source: Option<Box<dyn Source>>,
+    chunk: VecDeque<Message>,
+}
+
+impl Messages {
+    pub fn new(source: impl Source) -> Self {
+        Self { source: Some(Box::new(source)), chunk: VecDeque::new() }
+    }
+
+    /// No messages at all.
+    pub(crate) fn ended() -> Self {
+        Self { source: None, chunk: VecDeque::new() }
+    }
+
+    /// The next message; None at the end. After an error it gives nothing more. May be dropped and called again
+    /// (cancel safe).
+    pub async fn next(&mut self) -> Option<Result<Message, ReadError>> {
+        while self.chunk.is_empty() {
+            match self.source.as_mut()?.next_chunk().await {
+                Some(Ok(messages)) => self.chunk = messages.into(),
+                Some(Err(error)) => {
+                    self.source = None;
+                    return Some(Err(error));
+                }
+                None => self.source = None,
+            }
+        }
+        self.chunk.pop_front().map(Ok)
+    }
+}
+
+/// A provider that keeps its messages at hand.
+pub(crate) trait Shelf: Send + Sync + 'static {
+    /// Some messages from `from` on, at least one and none behind `upto`. There is a message at `upto`, unless it was
+    /// trimmed meanwhile.
+    fn take(
+        self: Arc<Self>,
+        from: Position,
+        upto: Position,
+    ) -> impl Future<Output = Result<Vec<Message>, ReadError>> + Send;
+}
+
+/// Walks along a shelf. It does not keep the log alive: a tail ends when the log is closed or dropped.
+pub(crate) struct Cursor<S> {
+    shelf: Weak<S>,
+    end: watch::Receiver<Position>,
+    next: Position,
+    /// None for a tail.
+    until: Option<Position>,
+}
+
+impl<S: Shelf> Cursor<S> {
+    pub(crate) fn read(shelf: &Arc<S>, end: watch::Receiver<Position>, from: Position) -> Messages {
+        let until = Some(*end.borrow());
+        Messages::new(Self { shelf: Arc::downgrade(shelf), end, next: from.max(Position(1)), until })
+    }
+
+    pub(crate) fn tail(shelf: &Arc<S>, end: watch::Receiver<Position>, from: Position) -> Messages {
+        Messages::new(Self { shelf: Arc::downgrade(shelf), end, next: from.max(Position(1)), until: None })
+    }
+}
+
+impl<S: Shelf> Source for Cursor<S> {
+    fn next_chunk(&mut self) -> NextChunk<'_> {
+        Box::pin(async move {
+            if self.until.is_some_and(|until| self.next > until) {
+                return None;
+            }
+            let next = self.next;
+            let last = *self.end.wait_for(|end| *end >= next).await.ok()?;
+            let chunk = self.shelf.upgrade()?.take(next, self.until.unwrap_or(last)).await;
+            if let Ok(Some(message)) = chunk.as_ref().map(|messages| messages.last()) {
+                self.next = message.position.next();
+            }
+            Some(chunk)
+        })
+    }
+}

@@ -1,0 +1,85 @@
+//! A log in a folder, kept by RocksDB: one key per message, synced with every append.
+//!
+//! A key is the position, big-endian; a value is the sealed bytes of the batch, one after the other. All work of
+//! RocksDB happens on blocking threads. What becomes of the database when the disk fails is in [`store`].
+
+mod options;
+mod store;
+mod wal;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use model::{Position, SealedRecord};
+use tokio::task::spawn_blocking;
+
+use crate::messages::{Cursor, Shelf};
+use crate::{AppendError, Bounds, EventLog, Message, Messages, OpenError, ReadError, TrimError, check_size};
+pub use options::Options;
+use store::Store;
+
+/// A log in a folder of this machine, for one process at a time.
+pub struct RocksLog {
+    store: Arc<Store>,
+}
+
+impl RocksLog {
+    /// Opens the log in `folder`, or makes it. Fails while another process, or another `RocksLog` of this one, has it open.
+    pub async fn open(folder: impl AsRef<Path>, options: Options) -> Result<Self, OpenError> {
+        let folder = folder.as_ref().to_owned();
+        let name = folder.clone();
+        let store = spawn_blocking(move || Store::open(folder, options)).await;
+        let store = store.map_err(|stop| OpenError::Unavailable { folder: name, reason: stop.to_string() })??;
+        Ok(Self { store: Arc::new(store) })
+    }
+
+    /// Closes the log after what is under way. When this returns, the folder may be opened again. Merely dropping a log
+    /// closes it too, at some later moment when the last read that is under way has ended.
+    pub async fn close(self) {
+        let store = self.store;
+        // The task ends early only with the runtime, and then the process ends too.
+        let _ = spawn_blocking(move || store.close()).await;
+    }
+}
+
+impl EventLog for RocksLog {
+    async fn append(&self, after: Option<Position>, batch: Arc<[SealedRecord]>) -> Result<Position, AppendError> {
+        check_size(&batch, self.max_message_bytes())?;
+        let store = Arc::clone(&self.store);
+        match spawn_blocking(move || store.append(after, &batch)).await {
+            Ok(outcome) => outcome,
+            Err(stop) => Err(AppendError::Unknown { reason: format!("the append was broken off: {stop}") }),
+        }
+    }
+
+    fn max_message_bytes(&self) -> usize {
+        self.store.options().max_message_bytes
+    }
+
+    fn read(&self, from: Position) -> Messages {
+        Cursor::read(&self.store, self.store.end(), from)
+    }
+
+    fn tail(&self, from: Position) -> Messages {
+        Cursor::tail(&self.store, self.store.end(), from)
+    }
+
+    async fn bounds(&self) -> Result<Bounds, ReadError> {
+        let store = Arc::clone(&self.store);
+        let bounds = spawn_blocking(move || store.bounds()).await;
+        bounds.map_err(|stop| ReadError::Unavailable { reason: stop.to_string() })?
+    }
+
+    async fn trim(&self, upto: Position) -> Result<(), TrimError> {
+        let store = Arc::clone(&self.store);
+        let trimmed = spawn_blocking(move || store.trim(upto)).await;
+        trimmed.map_err(|stop| TrimError::Unavailable { reason: stop.to_string() })?
+    }
+}
+
+impl Shelf for Store {
+    async fn take(self: Arc<Self>, from: Position, upto: Position) -> Result<Vec<Message>, ReadError> {
+        let messages = spawn_blocking(move || self.messages(from, upto)).await;
+        messages.map_err(|stop| ReadError::Unavailable { reason: stop.to_string() })?
+    }
+}

@@ -1,0 +1,73 @@
+//! Records on their way into the log, and those who wait for them.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use model::{CommandKind, Epoch, Principal, Record, SealedRecord, Seq, Tip};
+use tokio::sync::oneshot;
+
+use crate::handle::{Committed, SubmitError};
+
+pub(crate) type Answer = Result<Committed, SubmitError>;
+
+/// A command that was submitted, and where its answer goes.
+pub(crate) struct Submission {
+    pub(crate) principal: Principal,
+    pub(crate) kind: CommandKind,
+    pub(crate) reply: oneshot::Sender<Answer>,
+}
+
+/// What one append carries, with the answers that become true when it is durable. An answer without a record
+/// waits too: it was decided from what the records before it said.
+pub(crate) struct Batch {
+    pub(crate) records: Vec<SealedRecord>,
+    pub(crate) bytes: usize,
+    answers: Vec<(oneshot::Sender<Answer>, Answer)>,
+    /// The end of the records, this batch included.
+    pub(crate) tip: Tip,
+    pub(crate) began_at: Instant,
+}
+
+impl Batch {
+    pub(crate) fn new(tip: Tip) -> Self {
+        Self { records: Vec::new(), bytes: 0, answers: Vec::new(), tip, began_at: Instant::now() }
+    }
+
+    pub(crate) fn push(&mut self, sealed: SealedRecord, tip: Tip) {
+        self.bytes += sealed.bytes.len();
+        self.records.push(sealed);
+        self.tip = tip;
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.records.is_empty() && self.answers.is_empty()
+    }
+
+    pub(crate) fn answer_with_record(&mut self, reply: oneshot::Sender<Answer>, record: Arc<Record>) {
+        let (seq, epoch) = (record.seq, record.epoch);
+        self.answers.push((reply, Ok(Committed { record: Some(record), seq, epoch })));
+    }
+
+    pub(crate) fn answer_without_record(&mut self, reply: oneshot::Sender<Answer>, seq: Seq, epoch: Epoch) {
+        self.answers.push((reply, Ok(Committed { record: None, seq, epoch })));
+    }
+
+    pub(crate) fn refuse(&mut self, reply: oneshot::Sender<Answer>, why: SubmitError) {
+        self.answers.push((reply, Err(why)));
+    }
+
+    /// All that this batch says is durable: everybody gets their answer.
+    pub(crate) fn release(self) {
+        for (reply, answer) in self.answers {
+            // Whoever submitted may have gone away; the record stands all the same.
+            let _gone = reply.send(answer);
+        }
+    }
+
+    /// Nothing of this batch will be in the log.
+    pub(crate) fn fail(self, why: &SubmitError) {
+        for (reply, _) in self.answers {
+            let _gone = reply.send(Err(why.clone()));
+        }
+    }
+}

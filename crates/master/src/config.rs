@@ -1,0 +1,38 @@
+//! What a master can be told.
+
+use std::time::Duration;
+
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// How this master calls itself in the log.
+    pub leader: String,
+    /// None keeps the policy that the log has.
+    pub placement_policy: Option<String>,
+    /// How often agents and the master hear from each other at least.
+    pub heartbeat_interval: Duration,
+    /// How long an agent may be away before its tasks are given up.
+    pub agent_timeout: Duration,
+    /// How many commands may wait to be decided; beyond it, submitters are told to come back.
+    pub inbox_limit: usize,
+    /// How many records one append holds at most.
+    pub batch_limit: usize,
+    /// How many records lie between two that carry the state's hash.
+    pub state_hash_interval: u64,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            leader: "master".to_owned(),
+            placement_policy: None,
+            heartbeat_interval: Duration::from_secs(5),
+            agent_timeout: Duration::from_secs(75),
+            inbox_limit: 4_096,
+            batch_limit: 512,
+            state_hash_interval: 1_024,
+        }
+    }
+}
+
+/// How many heartbeats may be missed before the other side is taken to be away.
+pub(crate) const HEARTBEATS_MISSED: u32 = 3;

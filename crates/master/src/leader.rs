@@ -1,0 +1,288 @@
+//! The loop: drain, decide, apply speculatively, append, publish.
+//!
+//! One append is in flight; the next batch is decided meanwhile, from a world that already has the records in flight.
+//! When an append fails, that world is dropped and made anew from what is durable.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use eventlog::{AppendError, EventLog};
+use model::{CommandKind, Epoch, Position, Principal, Record, SealedRecord, Seq, Timestamp, Tip};
+use scheduler::World;
+use tokio::sync::{mpsc, watch};
+
+use crate::batch::{Batch, Submission};
+use crate::config::Config;
+use crate::handle::SubmitError;
+use crate::minting::{self, mint};
+use crate::publisher::Publisher;
+use crate::reads::Reads;
+
+/// How long the loop leaves a log alone that refused an append, unless somebody submits a command.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// How often an append of unknown outcome is looked for before the loop gives up.
+const SETTLE_ATTEMPTS: u32 = 30;
+/// What a record gains when it carries the state's hash.
+const STATE_HASH_BYTES: usize = 64;
+
+pub(crate) struct Leader<L> {
+    pub(crate) log: Arc<L>,
+    pub(crate) config: Config,
+    /// Has everything that was decided, durable or not.
+    pub(crate) world: World,
+    /// The end of everything that was decided.
+    pub(crate) tip: Tip,
+    /// The end of what is durable.
+    pub(crate) durable: Tip,
+    pub(crate) position: Position,
+    pub(crate) inbox: mpsc::Receiver<Submission>,
+    pub(crate) reads: Arc<Reads>,
+    pub(crate) publisher: Publisher,
+    pub(crate) stop: watch::Receiver<bool>,
+    /// Whether records were decided that an allocation has not seen yet.
+    pub(crate) allocation: Allocation,
+}
+
+/// Whether the next batch ends with an allocation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Allocation {
+    Due,
+    /// The log refused the last append.
+    NotBefore(Instant),
+    Settled,
+}
+
+type Appending = Pin<Box<dyn Future<Output = Result<Position, AppendError>> + Send>>;
+
+struct InFlight {
+    batch: Batch,
+    began_at: Instant,
+    appending: Appending,
+}
+
+impl<L: EventLog> Leader<L> {
+    /// Runs until it is told to stop; an error says why nobody may lead with this log any more.
+    pub(crate) async fn run(mut self) -> Result<(), String> {
+        let mut in_flight: Option<InFlight> = None;
+        let mut next = Batch::new(self.tip);
+        let mut submissions = Vec::new();
+        loop {
+            self.allocate_if_due(&mut next);
+            if in_flight.is_none() && !next.is_empty() {
+                let batch = std::mem::replace(&mut next, Batch::new(self.tip));
+                in_flight = self.send(batch).await?;
+                continue;
+            }
+            let room = self.room_in(&next);
+            let wake_at = self.allocation_wakes_at();
+            tokio::select! {
+                biased;
+                outcome = append_outcome(&mut in_flight), if in_flight.is_some() => {
+                    let Some(sent) = in_flight.take() else { continue };
+                    self.settle(sent, outcome, &mut next).await?;
+                }
+                received = self.inbox.recv_many(&mut submissions, room), if room > 0 => {
+                    if received == 0 {
+                        return Ok(());
+                    }
+                    submissions.drain(..).for_each(|submission| self.take(submission, &mut next));
+                }
+                () = wait_until(wake_at) => self.allocation = Allocation::Due,
+                Ok(()) = self.stop.changed(), if in_flight.is_none() => self.inbox.close(),
+            }
+        }
+    }
+
+    /// How many more submissions the batch takes.
+    fn room_in(&self, next: &Batch) -> usize {
+        let full = next.bytes >= self.log.max_message_bytes() / 2;
+        if full { 0 } else { self.config.batch_limit.saturating_sub(next.records.len()) }
+    }
+
+    fn take(&mut self, Submission { principal, kind, reply }: Submission, next: &mut Batch) {
+        match self.decide(principal, kind, next) {
+            Ok(Some(record)) => next.answer_with_record(reply, record),
+            Ok(None) => next.answer_without_record(reply, self.tip.seq, self.tip.epoch),
+            Err(why) => next.refuse(reply, why),
+        }
+    }
+
+    /// Decides one command and applies it speculatively.
+    fn decide(
+        &mut self,
+        principal: Principal,
+        kind: CommandKind,
+        next: &mut Batch,
+    ) -> Result<Option<Arc<Record>>, SubmitError> {
+        let cause = mint(principal, kind, self.world.state.at);
+        let events = scheduler::decide(&self.world, &cause)?;
+        if events.is_empty() {
+            return Ok(None);
+        }
+        let (seq, epoch) = (self.tip.seq.next(), self.tip.epoch);
+        let record = Record { seq, epoch, previous: self.tip.hash, cause, events, state_hash: None };
+        let sealed = self.seal_and_apply(record, next.bytes)?;
+        self.tip = Tip { seq, epoch, hash: sealed.hash };
+        let record = Arc::clone(&sealed.record);
+        next.push(sealed, self.tip);
+        self.allocation = match self.allocation {
+            Allocation::Settled => Allocation::Due,
+            other => other,
+        };
+        Ok(Some(record))
+    }
+
+    fn seal_and_apply(&mut self, record: Record, batch_bytes: usize) -> Result<SealedRecord, SubmitError> {
+        let sealed = record.seal();
+        let limit = self.log.max_message_bytes();
+        let bytes = sealed.bytes.len() + STATE_HASH_BYTES;
+        if bytes + batch_bytes > limit {
+            return Err(if batch_bytes == 0 {
+                SubmitError::TooLarge { bytes, limit }
+            } else {
+                SubmitError::Busy { limit: self.config.batch_limit, retry_after_s: 1 }
+            });
+        }
+        self.world.apply(&sealed.record);
+        if !sealed.record.seq.0.is_multiple_of(self.config.state_hash_interval) {
+            return Ok(sealed);
+        }
+        let state_hash = Some(self.world.state.hash());
+        Ok(Record { state_hash, ..Record::clone(&sealed.record) }.seal())
+    }
+
+    /// Ends a batch with an allocation when anything was decided since the last one.
+    fn allocate_if_due(&mut self, next: &mut Batch) {
+        if self.allocation != Allocation::Due || self.room_in(next) == 0 {
+            return;
+        }
+        match self.decide(Principal::new("master"), CommandKind::Allocate, next) {
+            Ok(Some(_)) => {}
+            Ok(None) => self.allocation = Allocation::Settled,
+            Err(why) => {
+                tracing::error!(%why, "the allocation was refused");
+                self.allocation = Allocation::NotBefore(Instant::now() + RETRY_AFTER);
+            }
+        }
+    }
+
+    fn allocation_wakes_at(&self) -> Option<Instant> {
+        match self.allocation {
+            Allocation::Due => None,
+            Allocation::NotBefore(at) => Some(at),
+            Allocation::Settled => self.world.next_allocation_at().map(instant_of),
+        }
+    }
+
+    async fn send(&self, batch: Batch) -> Result<Option<InFlight>, String> {
+        if batch.records.is_empty() {
+            // Answers only, and everything they were decided from is durable already.
+            return self.publish(batch).await.map(|()| None);
+        }
+        let (log, after) = (Arc::clone(&self.log), Some(self.position));
+        let records: Arc<[SealedRecord]> = batch.records.clone().into();
+        crate::metrics::batch_sent(&batch);
+        let appending: Appending = Box::pin(async move { log.append(after, records).await });
+        Ok(Some(InFlight { batch, began_at: Instant::now(), appending }))
+    }
+
+    async fn settle(
+        &mut self,
+        sent: InFlight,
+        outcome: Result<Position, AppendError>,
+        next: &mut Batch,
+    ) -> Result<(), String> {
+        let outcome = match outcome {
+            Err(AppendError::Unknown { reason }) => self.find_out(&sent.batch, reason).await,
+            known => known,
+        };
+        match outcome {
+            Ok(position) => {
+                crate::metrics::batch_durable(&sent.batch, sent.began_at);
+                self.position = position;
+                self.durable = sent.batch.tip;
+                self.reads.set_writable(Ok(()));
+                self.publish(sent.batch).await
+            }
+            Err(why @ (AppendError::Full { .. } | AppendError::Unavailable { .. })) => {
+                tracing::warn!(%why, "the log refused an append; nothing of it was acknowledged");
+                self.start_over(sent.batch, next, why.to_string()).await
+            }
+            Err(why) => {
+                let next = std::mem::replace(next, Batch::new(self.durable));
+                next.fail(&SubmitError::Stopping);
+                sent.batch.fail(&SubmitError::Stopping);
+                Err(why.to_string())
+            }
+        }
+    }
+
+    async fn publish(&self, batch: Batch) -> Result<(), String> {
+        if self.publisher.publish(batch).await { Ok(()) } else { Err("the second fold has failed".to_owned()) }
+    }
+
+    /// Looks in the log whether a batch is there after all.
+    async fn find_out(&self, batch: &Batch, reason: String) -> Result<Position, AppendError> {
+        tracing::warn!(%reason, "the outcome of an append is unknown; reading it back");
+        let wanted = self.position.next();
+        for attempt in 1..=SETTLE_ATTEMPTS {
+            let Ok(bounds) = self.log.bounds().await else {
+                tokio::time::sleep(RETRY_AFTER.min(Duration::from_millis(50) * attempt)).await;
+                continue;
+            };
+            if bounds.last < wanted {
+                return Err(AppendError::Unavailable { reason });
+            }
+            let found = self.log.read(wanted).next().await;
+            let hash = found.and_then(Result::ok).and_then(|message| message.records.first().map(|first| first.hash));
+            return if hash.is_some() && hash == batch.records.first().map(|first| first.hash) {
+                Ok(wanted)
+            } else {
+                Err(AppendError::WrongLastPosition { expected: self.position, actual: bounds.last })
+            };
+        }
+        Err(AppendError::Unknown { reason })
+    }
+
+    /// Drops everything that was decided and is not durable.
+    async fn start_over(&mut self, sent: Batch, next: &mut Batch, reason: String) -> Result<(), String> {
+        self.reads.set_writable(Err(reason.clone()));
+        let why = SubmitError::LogUnavailable { reason, retry_after_s: RETRY_AFTER.as_secs() };
+        if !self.publisher.flush().await {
+            return Err("the second fold has failed".to_owned());
+        }
+        self.world = World::of(self.reads.state().clone());
+        self.tip = self.durable;
+        sent.fail(&why);
+        std::mem::replace(next, Batch::new(self.durable)).fail(&why);
+        self.allocation = Allocation::NotBefore(Instant::now() + RETRY_AFTER);
+        Ok(())
+    }
+}
+
+async fn append_outcome(in_flight: &mut Option<InFlight>) -> Result<Position, AppendError> {
+    match in_flight {
+        Some(sent) => sent.appending.as_mut().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn wait_until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn instant_of(at: Timestamp) -> Instant {
+    Instant::now() + Duration::from_millis(at.ms_since(minting::now()))
+}
+
+/// The record that begins a leadership.
+pub(crate) fn epoch_start(world: &World, tip: Tip, cause: model::Command) -> Result<SealedRecord, SubmitError> {
+    let events = scheduler::decide(world, &cause)?;
+    let (seq, epoch): (Seq, Epoch) = (tip.seq.next(), tip.epoch.next());
+    Ok(Record { seq, epoch, previous: tip.hash, cause, events, state_hash: None }.seal())
+}

@@ -1,0 +1,29 @@
+//! The master: one loop that turns submitted commands into durable records, and everything that waits for them.
+//!
+//! - [`start`] folds the log, starts a leadership in it and runs the loop (`leader`).
+//! - The loop decides and applies speculatively while one append is under way.
+//! - What an append made durable goes to the `publisher`, which folds it a second time, for reads, answers those who
+//!   submitted, and wakes the agents' sessions. Nothing becomes visible in any other way.
+//! - [`Handle`] is how everybody else submits commands, reads the state and follows the records.
+//!
+//! The master knows no HTTP. It is the only place that gives commands their time, id and seed.
+
+mod batch;
+mod config;
+mod contact;
+mod handle;
+mod leader;
+mod metrics;
+mod minting;
+mod publisher;
+mod reads;
+mod recovery;
+mod sessions;
+mod stream;
+
+pub use config::Config;
+pub use handle::{Committed, Handle, Health, SubmitError};
+pub use metrics::describe_metrics;
+pub use recovery::{Running, StartError, start};
+pub use scheduler::Rejection;
+pub use stream::{Follow, StreamError};

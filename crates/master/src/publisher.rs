@@ -1,0 +1,71 @@
+//! Makes durable records visible, in order: reads first, then answers, then the agents' sessions.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use model::{AgentId, Event, SealedRecord};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::batch::Batch;
+use crate::reads::Reads;
+use crate::sessions::Sessions;
+
+/// How many durable batches may wait to be published; beyond it the loop waits.
+const BACKLOG: usize = 64;
+
+pub(crate) enum Publication {
+    Batch(Batch),
+    /// Answered when everything before it is visible.
+    Flush(oneshot::Sender<()>),
+}
+
+pub(crate) struct Publisher {
+    queue: mpsc::Sender<Publication>,
+}
+
+impl Publisher {
+    pub(crate) fn start(reads: Arc<Reads>, sessions: Arc<Sessions>) -> (Self, tokio::task::JoinHandle<()>) {
+        let (queue, publications) = mpsc::channel(BACKLOG);
+        let task = tokio::spawn(publish(publications, reads, sessions));
+        (Self { queue }, task)
+    }
+
+    /// False when the publisher is gone.
+    pub(crate) async fn publish(&self, batch: Batch) -> bool {
+        self.queue.send(Publication::Batch(batch)).await.is_ok()
+    }
+
+    pub(crate) async fn flush(&self) -> bool {
+        let (done, flushed) = oneshot::channel();
+        self.queue.send(Publication::Flush(done)).await.is_ok() && flushed.await.is_ok()
+    }
+}
+
+async fn publish(mut publications: mpsc::Receiver<Publication>, reads: Arc<Reads>, sessions: Arc<Sessions>) {
+    while let Some(publication) = publications.recv().await {
+        match publication {
+            Publication::Batch(batch) => {
+                reads.apply(&batch.records);
+                let concerned = agents_concerned(&batch.records);
+                batch.release();
+                sessions.wake(&concerned);
+            }
+            Publication::Flush(done) => {
+                let _gone = done.send(());
+            }
+        }
+    }
+}
+
+/// The agents whose desired list the records changed.
+fn agents_concerned(records: &[SealedRecord]) -> BTreeSet<AgentId> {
+    let events = records.iter().flat_map(|sealed| &sealed.record.events);
+    events
+        .filter_map(|event| match event {
+            Event::TaskLaunched { task } => Some(task.agent),
+            Event::TaskKillRequested { agent, .. } => Some(*agent),
+            Event::TaskStatusChanged { agent, status, .. } if status.state.is_terminal() => Some(*agent),
+            _ => None,
+        })
+        .collect()
+}

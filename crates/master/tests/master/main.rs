@@ -1,0 +1,5 @@
+//! A running master over logs that fail, hold and come back.
+
+mod agents;
+mod durability;
+mod support;

@@ -1,0 +1,168 @@
+//! Commands: what somebody, or a timer, asks of the cluster.
+
+use std::fmt;
+use std::sync::Arc;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    AgentId, AppId, AppSpec, Attributes, ClusterId, CommandId, Resources, TaskId, TaskStatus, Timestamp, UpdateId,
+};
+
+/// A command with everything `decide` may not ask for itself: time, id and seed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Command {
+    pub id: CommandId,
+    /// Never before that of an earlier record.
+    pub at: Timestamp,
+    pub seed: u64,
+    pub principal: Principal,
+    pub kind: CommandKind,
+}
+
+/// Who asks. The log is the audit trail.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct Principal(pub Arc<str>);
+
+impl Principal {
+    #[must_use]
+    pub fn new(name: impl Into<Arc<str>>) -> Self {
+        Self(name.into())
+    }
+}
+
+impl fmt::Display for Principal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CommandKind {
+    /// The first record of a leadership; in an empty log it also names the cluster. Without a policy, the one
+    /// that the log has stays.
+    StartEpoch {
+        cluster: ClusterId,
+        leader: String,
+        placement_policy: Option<String>,
+    },
+    /// Places what is wanted and not there, asks what is not wanted to end, and moves deployments on.
+    Allocate,
+    CreateApp {
+        app: Arc<AppSpec>,
+    },
+    /// Creates or changes apps in one deployment; `force` takes the place of deployments that hold them.
+    PutApps {
+        apps: Vec<Arc<AppSpec>>,
+        force: bool,
+    },
+    /// Changes the number of instances only.
+    ScaleApp {
+        app: AppId,
+        instances: u32,
+        force: bool,
+    },
+    /// Replaces every task, one for one.
+    RestartApp {
+        app: AppId,
+        force: bool,
+    },
+    DestroyApp {
+        app: AppId,
+        force: bool,
+    },
+    KillTasks {
+        selection: TaskSelection,
+        scale: bool,
+        force: bool,
+    },
+    /// An agent that has no id yet.
+    RegisterAgent {
+        description: AgentDescription,
+    },
+    /// An agent that has one is back; what it says of itself may have changed.
+    ReconnectAgent {
+        agent: AgentId,
+        description: AgentDescription,
+    },
+    DisconnectAgent {
+        agent: AgentId,
+        reason: DisconnectReason,
+    },
+    /// An agent was silent for longer than it may be.
+    RemoveAgent {
+        agent: AgentId,
+        reason: crate::RemovalReason,
+    },
+    UpdateStatus {
+        agent: AgentId,
+        updates: Vec<StatusUpdate>,
+    },
+}
+
+/// Which tasks are meant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TaskSelection {
+    Tasks(Vec<TaskId>),
+    /// All tasks of an app, or those on one host.
+    App {
+        app: AppId,
+        host: Option<String>,
+    },
+}
+
+/// What an agent says of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub struct AgentDescription {
+    pub hostname: String,
+    /// All of it, with the ports that tasks may be given.
+    pub resources: Resources,
+    #[serde(default)]
+    pub attributes: Attributes,
+    /// Where the agent itself answers, for logs and sandboxes: `host:port`.
+    pub address: String,
+    /// Names of the containerizers that work there: `process`, `docker`.
+    pub containerizers: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct StatusUpdate {
+    pub id: UpdateId,
+    pub task: TaskId,
+    /// By the agent's clock, for people.
+    pub observed_at: Timestamp,
+    pub status: TaskStatus,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DisconnectReason {
+    StreamClosed,
+    HeartbeatsMissed,
+}
+
+impl CommandKind {
+    /// The kind's name as the log has it.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::StartEpoch { .. } => "start_epoch",
+            Self::Allocate => "allocate",
+            Self::CreateApp { .. } => "create_app",
+            Self::PutApps { .. } => "put_apps",
+            Self::ScaleApp { .. } => "scale_app",
+            Self::RestartApp { .. } => "restart_app",
+            Self::DestroyApp { .. } => "destroy_app",
+            Self::KillTasks { .. } => "kill_tasks",
+            Self::RegisterAgent { .. } => "register_agent",
+            Self::ReconnectAgent { .. } => "reconnect_agent",
+            Self::DisconnectAgent { .. } => "disconnect_agent",
+            Self::RemoveAgent { .. } => "remove_agent",
+            Self::UpdateStatus { .. } => "update_status",
+        }
+    }
+}

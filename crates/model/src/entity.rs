@@ -1,0 +1,142 @@
+//! What the cluster knows of each agent, app, task and offer.
+//!
+//! These are the rows of the state's tables and, told one by one as [`crate::Event::Restored`], the rows of a
+//! baseline: the events that rebuild the state without its history.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    AgentDescription, AgentId, AppId, AppSpec, AppVersion, ClusterId, Deployment, DisconnectReason, Explanation,
+    FrameworkId, KillReason, OfferId, OfferOutcome, Resources, TaskId, TaskState, TaskStatus, Timestamp, Waiting,
+};
+
+/// One row of a baseline.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Row {
+    Header(Header),
+    Agent(Agent),
+    App(App),
+    Definition(Arc<AppSpec>, AppVersion),
+    Task(Task),
+    Offer(Offer),
+    Deployment(Deployment),
+}
+
+/// What there is only one of.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Header {
+    pub cluster: Option<ClusterId>,
+    pub leader: String,
+    pub placement_policy: String,
+    pub next_agent: AgentId,
+    pub next_offer: OfferId,
+    pub totals: Totals,
+}
+
+/// Counts over the whole life of the cluster, for metrics: a replay rebuilds them.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Totals {
+    pub events: u64,
+    pub offers_made: u64,
+    pub offers_closed: BTreeMap<OfferOutcome, u64>,
+    pub tasks_launched: u64,
+    pub tasks_ended: BTreeMap<TaskState, u64>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Agent {
+    pub id: AgentId,
+    pub description: AgentDescription,
+    pub registered_at: Timestamp,
+    pub connection: Connection,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Connection {
+    Connected,
+    Disconnected { since: Timestamp, reason: DisconnectReason },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct App {
+    pub spec: Arc<AppSpec>,
+    pub version: AppVersion,
+    /// Tasks of this version or a later one need not be replaced.
+    pub config_version: AppVersion,
+    pub last_scaled_at: Timestamp,
+    pub delay: Option<LaunchDelay>,
+    pub waiting: Option<Waiting>,
+    pub last_failure: Option<TaskFailure>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LaunchDelay {
+    pub delay_ms: u64,
+    pub until: Timestamp,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TaskFailure {
+    pub task: TaskId,
+    pub agent: AgentId,
+    pub hostname: String,
+    pub version: AppVersion,
+    pub at: Timestamp,
+    pub status: TaskStatus,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Task {
+    pub id: TaskId,
+    pub framework: FrameworkId,
+    pub offer: OfferId,
+    pub agent: AgentId,
+    pub hostname: String,
+    pub app: AppId,
+    pub version: AppVersion,
+    pub resources: Resources,
+    pub host_ports: Vec<u16>,
+    pub explanation: Explanation,
+    pub launched_at: Timestamp,
+    pub running_since: Option<Timestamp>,
+    pub ended_at: Option<Timestamp>,
+    pub kill: Option<KillRequest>,
+    pub status: TaskStatus,
+    pub status_at: Timestamp,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct KillRequest {
+    pub reason: KillReason,
+    pub at: Timestamp,
+}
+
+/// An offer that is neither accepted nor declined nor withdrawn yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Offer {
+    pub id: OfferId,
+    pub framework: FrameworkId,
+    pub agent: AgentId,
+    pub resources: Resources,
+    pub made_at: Timestamp,
+}
+
+impl Agent {
+    #[must_use]
+    pub const fn is_connected(&self) -> bool {
+        matches!(self.connection, Connection::Connected)
+    }
+}
+
+impl Task {
+    #[must_use]
+    pub const fn is_active(&self) -> bool {
+        !self.status.state.is_terminal()
+    }
+}

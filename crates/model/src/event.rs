@@ -1,0 +1,201 @@
+//! Events: what happened. The state is the fold of these and of nothing else.
+
+use std::sync::Arc;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    AgentDescription, AgentId, AppId, AppSpec, AppVersion, ClusterId, Deployment, DeploymentId, DeploymentOutcome,
+    DisconnectReason, Explanation, FrameworkId, KillReason, OfferId, Resources, Row, TaskId, TaskStatus, Timestamp,
+    UpdateId,
+};
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Event {
+    /// A leader begins. Everything that an older leader appends after this is void.
+    EpochStarted {
+        cluster: ClusterId,
+        leader: String,
+    },
+    PlacementPolicyChosen {
+        policy: String,
+    },
+
+    AgentRegistered {
+        agent: AgentId,
+        description: AgentDescription,
+    },
+    AgentReconnected {
+        agent: AgentId,
+        description: AgentDescription,
+    },
+    AgentDisconnected {
+        agent: AgentId,
+        reason: DisconnectReason,
+    },
+    AgentRemoved {
+        agent: AgentId,
+        reason: RemovalReason,
+    },
+
+    OffersMade {
+        framework: FrameworkId,
+        offers: OfferBatch,
+    },
+    OffersClosed {
+        framework: FrameworkId,
+        offers: Vec<OfferId>,
+        outcome: OfferOutcome,
+    },
+
+    TaskLaunched {
+        task: Box<LaunchedTask>,
+    },
+    TaskStatusChanged {
+        task: TaskId,
+        agent: AgentId,
+        update: Option<UpdateId>,
+        status: TaskStatus,
+    },
+    TaskKillRequested {
+        task: TaskId,
+        agent: AgentId,
+        reason: KillReason,
+    },
+
+    /// A new app, a new version of one, or another number of instances.
+    AppChanged {
+        app: Arc<AppSpec>,
+        version: AppVersion,
+        /// The version since which tasks need not be replaced.
+        config_version: AppVersion,
+    },
+    AppDestroyed {
+        app: AppId,
+    },
+    /// Launches of this app wait until then, because its tasks end by themselves.
+    LaunchDelayed {
+        app: AppId,
+        delay_ms: u64,
+        until: Timestamp,
+    },
+    LaunchDelayReset {
+        app: AppId,
+    },
+    /// What holds an app's missing instances back; None when nothing does any more. Told when it changes.
+    WaitingChanged {
+        app: AppId,
+        waiting: Option<Waiting>,
+    },
+
+    DeploymentStarted {
+        deployment: Deployment,
+    },
+    DeploymentAdvanced {
+        deployment: DeploymentId,
+        current_step: u32,
+    },
+    DeploymentEnded {
+        deployment: DeploymentId,
+        outcome: DeploymentOutcome,
+    },
+
+    /// A row of a baseline, which stands for all the events before it.
+    Restored {
+        row: Box<Row>,
+    },
+}
+
+/// Offers of one framework and allocation cycle, column by column; all columns have the same length.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct OfferBatch {
+    pub offers: Vec<OfferId>,
+    pub agents: Vec<AgentId>,
+    pub resources: Vec<Resources>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OfferOutcome {
+    Accepted,
+    Declined,
+    Rescinded,
+    Expired,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LaunchedTask {
+    pub id: TaskId,
+    pub framework: FrameworkId,
+    pub offer: OfferId,
+    pub agent: AgentId,
+    pub app: AppId,
+    /// The version whose definition it runs.
+    pub version: AppVersion,
+    /// Taken out of the agent's, ports included.
+    pub resources: Resources,
+    /// In the order of the app's ports.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub host_ports: Vec<u16>,
+    pub explanation: Explanation,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub struct Waiting {
+    /// How many instances wait.
+    pub instances: u32,
+    pub cause: WaitingCause,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum WaitingCause {
+    /// No agent passed every filter.
+    NothingFits { explanation: Explanation },
+    /// Its tasks ended by themselves; the next launch is at `until`.
+    Backoff { until: Timestamp },
+    /// A dependency does not exist, or does not run all its instances yet.
+    Dependency { app: AppId },
+    /// An earlier step of its deployment is under way.
+    EarlierStep,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RemovalReason {
+    /// It was silent for longer than the agent time-out.
+    TimedOut,
+    /// An operator says that it is gone for good.
+    Gone,
+}
+
+impl Event {
+    /// The kind's name as the log has it.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::EpochStarted { .. } => "epoch_started",
+            Self::PlacementPolicyChosen { .. } => "placement_policy_chosen",
+            Self::AgentRegistered { .. } => "agent_registered",
+            Self::AgentReconnected { .. } => "agent_reconnected",
+            Self::AgentDisconnected { .. } => "agent_disconnected",
+            Self::AgentRemoved { .. } => "agent_removed",
+            Self::OffersMade { .. } => "offers_made",
+            Self::OffersClosed { .. } => "offers_closed",
+            Self::TaskLaunched { .. } => "task_launched",
+            Self::TaskStatusChanged { .. } => "task_status_changed",
+            Self::TaskKillRequested { .. } => "task_kill_requested",
+            Self::AppChanged { .. } => "app_changed",
+            Self::AppDestroyed { .. } => "app_destroyed",
+            Self::LaunchDelayed { .. } => "launch_delayed",
+            Self::LaunchDelayReset { .. } => "launch_delay_reset",
+            Self::WaitingChanged { .. } => "waiting_changed",
+            Self::DeploymentStarted { .. } => "deployment_started",
+            Self::DeploymentAdvanced { .. } => "deployment_advanced",
+            Self::DeploymentEnded { .. } => "deployment_ended",
+            Self::Restored { .. } => "restored",
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! What the log says: ids, resources, specs, commands, events and records, and their MessagePack form.
+//!
+//! Everything here is plain data. This crate knows nothing of clocks, random sources, IO or of any other
+//! crate of the project; whatever the log must keep for ever is defined here and described by
+//! `schemas/record.schema.json`.
+
+mod app;
+mod command;
+mod constraint;
+mod container;
+mod deployment;
+pub mod engine_option;
+mod entity;
+mod event;
+mod explanation;
+mod ids;
+mod ports;
+mod record;
+mod resources;
+mod scalar;
+pub mod schema;
+mod task;
+mod time;
+
+pub use app::{AppSpec, AppVersion, Backoff, Invocation, PortProtocol, PortSpec};
+pub use command::{AgentDescription, Command, CommandKind, DisconnectReason, Principal, StatusUpdate, TaskSelection};
+pub use constraint::{Constraint, ConstraintOperator};
+pub use container::{Container, DockerContainer, Network, Parameter, Volume, VolumeMode};
+pub use deployment::{ActionKind, Deployment, DeploymentAction, DeploymentOutcome, DeploymentStep};
+pub use entity::{Agent, App, Connection, Header, KillRequest, LaunchDelay, Offer, Row, Task, TaskFailure, Totals};
+pub use event::{Event, LaunchedTask, OfferBatch, OfferOutcome, RemovalReason, Waiting, WaitingCause};
+pub use explanation::{Explanation, Filter, Filtered};
+pub use ids::{
+    AgentId, AppId, AppIdError, ClusterId, CommandId, DeploymentId, Epoch, FrameworkId, Hash, OfferId, Position, Seq,
+    TaskId, UpdateId,
+};
+pub use ports::{PortRange, PortRanges, PortRangesError};
+pub use record::{CodecError, FORMAT, Record, SealedRecord, Tip, Void};
+pub use resources::{AttributeValue, Attributes, Resources};
+pub use scalar::{Scalar, ScalarError};
+pub use task::{ExitStatus, KillReason, StatusReason, TaskState, TaskStatus};
+pub use time::Timestamp;

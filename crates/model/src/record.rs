@@ -1,0 +1,246 @@
+//! Records and their form in the log.
+//!
+//! A message of the log is a batch: sealed records, one after the other. A sealed record is a MessagePack
+//! array of three: the format's number, a CRC-32 of the body, and the body as `bin`. The body is the record as a
+//! MessagePack map (field names kept). Each body names the hash of the body before it, so that the accepted
+//! records form a chain.
+
+use std::sync::Arc;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{Command, Epoch, Event, Hash, Seq};
+
+/// The version of the record format that this code writes.
+pub const FORMAT: u8 = 1;
+
+/// One command and all that it led to: all of its events commit, or none.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Record {
+    pub seq: Seq,
+    pub epoch: Epoch,
+    /// Hash of the body of the accepted record before this one; zeros for the first.
+    pub previous: Hash,
+    pub cause: Command,
+    pub events: Vec<Event>,
+    /// At intervals: the hash of the state after this record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state_hash: Option<Hash>,
+}
+
+/// A record with its bytes and its place in the chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SealedRecord {
+    pub record: Arc<Record>,
+    /// What the log keeps.
+    pub bytes: Arc<[u8]>,
+    /// Hash of the body.
+    pub hash: Hash,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CodecError {
+    #[error("record is cut off or is not MessagePack: {0}")]
+    Malformed(String),
+    #[error("record has format {found}, but this version reads up to {FORMAT}: use a newer bayplan")]
+    NewerFormat { found: u8 },
+    #[error("record is damaged: its checksum is {computed:08x}, but it was written with {stored:08x}")]
+    Checksum { stored: u32, computed: u32 },
+}
+
+impl Record {
+    #[must_use]
+    pub fn seal(self) -> SealedRecord {
+        let body = rmp_serde::to_vec_named(&self).expect("a record is plain data");
+        let bytes =
+            rmp_serde::to_vec(&Envelope { format: FORMAT, checksum: crc32fast::hash(&body), body: Bytes(&body) })
+                .expect("an envelope is plain data");
+        SealedRecord { hash: Hash(*blake3::hash(&body).as_bytes()), record: Arc::new(self), bytes: bytes.into() }
+    }
+}
+
+impl SealedRecord {
+    /// Reads the first record of `bytes`, and how many bytes it took.
+    pub fn open(bytes: &[u8]) -> Result<(Self, usize), CodecError> {
+        let mut rest = bytes;
+        let mut reader = rmp_serde::Deserializer::new(&mut rest);
+        let (format, stored, body) = <(u8, u32, OwnedBytes)>::deserialize(&mut reader)
+            .map_err(|error| CodecError::Malformed(error.to_string()))?;
+        drop(reader);
+        let taken = bytes.len() - rest.len();
+        if format > FORMAT {
+            return Err(CodecError::NewerFormat { found: format });
+        }
+        let computed = crc32fast::hash(&body.0);
+        if computed != stored {
+            return Err(CodecError::Checksum { stored, computed });
+        }
+        let record: Record =
+            rmp_serde::from_slice(&body.0).map_err(|error| CodecError::Malformed(error.to_string()))?;
+        let hash = Hash(*blake3::hash(&body.0).as_bytes());
+        Ok((Self { record: Arc::new(record), bytes: bytes[..taken].into(), hash }, taken))
+    }
+
+    /// Reads every record of a message.
+    pub fn open_batch(mut message: &[u8]) -> Result<Vec<Self>, CodecError> {
+        let mut batch = Vec::new();
+        while !message.is_empty() {
+            let (record, taken) = Self::open(message)?;
+            batch.push(record);
+            message = &message[taken..];
+        }
+        Ok(batch)
+    }
+}
+
+#[derive(Serialize)]
+struct Envelope<'a> {
+    format: u8,
+    checksum: u32,
+    body: Bytes<'a>,
+}
+
+struct Bytes<'a>(&'a [u8]);
+
+impl Serialize for Bytes<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(self.0)
+    }
+}
+
+struct OwnedBytes(Vec<u8>);
+
+impl<'de> Deserialize<'de> for OwnedBytes {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl serde::de::Visitor<'_> for Visitor {
+            type Value = OwnedBytes;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("the body of a record")
+            }
+
+            fn visit_bytes<E: serde::de::Error>(self, bytes: &[u8]) -> Result<OwnedBytes, E> {
+                Ok(OwnedBytes(bytes.to_vec()))
+            }
+
+            fn visit_byte_buf<E: serde::de::Error>(self, bytes: Vec<u8>) -> Result<OwnedBytes, E> {
+                Ok(OwnedBytes(bytes))
+            }
+        }
+        deserializer.deserialize_byte_buf(Visitor)
+    }
+}
+
+/// The end of the accepted records: what the next one is checked against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Tip {
+    pub seq: Seq,
+    pub epoch: Epoch,
+    pub hash: Hash,
+}
+
+/// Why a record in the log does not count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Void {
+    #[error("it belongs to epoch {found}, but the current one is {current}")]
+    Epoch { found: Epoch, current: Epoch },
+    #[error("it is number {found}, but number {expected} is next")]
+    Seq { found: Seq, expected: Seq },
+    #[error("it does not follow the record before it: the chain is broken")]
+    Chain,
+}
+
+impl Tip {
+    /// The one rule that every reader keeps: a record counts only when its epoch is the current one (or
+    /// the next, if it starts it), its number is the last + 1 and it names the record before it.
+    pub fn accept(&self, sealed: &SealedRecord) -> Result<Self, Void> {
+        let record = &sealed.record;
+        let starts = matches!(record.events.first(), Some(Event::EpochStarted { .. }));
+        let current = if starts { self.epoch.next() } else { self.epoch };
+        if record.epoch != current {
+            return Err(Void::Epoch { found: record.epoch, current });
+        }
+        if record.seq != self.seq.next() {
+            return Err(Void::Seq { found: record.seq, expected: self.seq.next() });
+        }
+        if record.previous != self.hash {
+            return Err(Void::Chain);
+        }
+        Ok(Self { seq: record.seq, epoch: record.epoch, hash: sealed.hash })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ClusterId, CommandId, CommandKind, Principal, Timestamp};
+
+    fn record(tip: &Tip, starts: bool) -> Record {
+        let cluster = ClusterId::new("c");
+        let kind = if starts {
+            CommandKind::StartEpoch {
+                cluster: cluster.clone(),
+                leader: "m".into(),
+                placement_policy: Some("best-fit".into()),
+            }
+        } else {
+            CommandKind::Allocate
+        };
+        let events = if starts { vec![Event::EpochStarted { cluster, leader: "m".into() }] } else { vec![] };
+        Record {
+            seq: tip.seq.next(),
+            epoch: if starts { tip.epoch.next() } else { tip.epoch },
+            previous: tip.hash,
+            cause: Command {
+                id: CommandId([1; 16]),
+                at: Timestamp(5),
+                seed: u64::MAX,
+                principal: Principal::new("test"),
+                kind,
+            },
+            events,
+            state_hash: Some(Hash([9; 32])),
+        }
+    }
+
+    #[test]
+    fn a_batch_reads_back_as_written() {
+        let tip = Tip::default();
+        let first = record(&tip, true).seal();
+        let second = record(&tip.accept(&first).expect("follows"), false).seal();
+        let message = [&first.bytes[..], &second.bytes[..]].concat();
+        assert_eq!(SealedRecord::open_batch(&message).expect("reads"), vec![first, second]);
+    }
+
+    #[test]
+    fn every_damaged_byte_is_found() {
+        let good = record(&Tip::default(), true).seal();
+        for index in 0..good.bytes.len() {
+            let mut bytes = good.bytes.to_vec();
+            bytes[index] ^= 0x40;
+            assert!(SealedRecord::open_batch(&bytes).map_or(true, |read| read != vec![good.clone()]), "byte {index}");
+        }
+    }
+
+    #[test]
+    fn a_newer_format_is_refused_by_name() {
+        let good = record(&Tip::default(), true).seal();
+        let mut bytes = good.bytes.to_vec();
+        bytes[1] = FORMAT + 1;
+        assert!(matches!(SealedRecord::open(&bytes), Err(CodecError::NewerFormat { found }) if found == FORMAT + 1));
+    }
+
+    #[test]
+    fn a_tip_accepts_only_what_follows_it() {
+        let start = record(&Tip::default(), true).seal();
+        let tip = Tip::default().accept(&start).expect("follows");
+        assert!(matches!(tip.accept(&start), Err(Void::Seq { .. } | Void::Epoch { .. })));
+        let stale = Record { epoch: Epoch(0), ..record(&tip, false) }.seal();
+        assert!(matches!(tip.accept(&stale), Err(Void::Epoch { .. })));
+        let forked = Record { previous: Hash([3; 32]), ..record(&tip, false) }.seal();
+        assert_eq!(tip.accept(&forked), Err(Void::Chain));
+        assert!(tip.accept(&record(&tip, false).seal()).is_ok());
+    }
+}

@@ -1,0 +1,9 @@
+//! The JSON Schema of everything the log keeps, generated from the types.
+
+use crate::Record;
+
+/// The schema of a record's body. In MessagePack, byte strings are `bin`; all else has the same shape.
+#[must_use]
+pub fn record_schema() -> schemars::Schema {
+    schemars::schema_for!(Record)
+}

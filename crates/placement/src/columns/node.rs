@@ -1,0 +1,79 @@
+//! One agent, as policies and tools see it.
+
+use model::{AgentId, Scalar};
+
+use super::{Columns, PORTS, Roster, Stock};
+use crate::Dimension;
+
+#[derive(Clone, Copy)]
+pub struct Node<'a> {
+    columns: &'a Columns,
+    roster: &'a Roster,
+    stock: &'a Stock,
+    row: usize,
+    lane: usize,
+}
+
+impl<'a> Node<'a> {
+    pub(crate) fn new(columns: &'a Columns, roster: &'a Roster, stock: &'a Stock, row: usize, lane: usize) -> Self {
+        Self { columns, roster, stock, row, lane }
+    }
+
+    pub(crate) fn row(&self) -> usize {
+        self.row
+    }
+
+    #[must_use]
+    pub fn agent(&self) -> AgentId {
+        AgentId(self.roster.ids[self.lane])
+    }
+
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        self.roster.active[self.lane] != 0
+    }
+
+    #[must_use]
+    pub fn hostname(&self) -> &'a str {
+        self.columns.fields.hostname(self.row)
+    }
+
+    /// The hostname and the attributes, by name.
+    pub fn fields(&self) -> impl Iterator<Item = (&'a str, &'a str)> {
+        self.columns.fields.of_row(self.row)
+    }
+
+    #[must_use]
+    pub fn field(&self, name: &str) -> Option<&'a str> {
+        self.fields().find(|(field, _)| *field == name).map(|(_, text)| text)
+    }
+
+    #[must_use]
+    pub fn total(&self, dimension: Dimension) -> Scalar {
+        Scalar(self.roster.total[dimension as usize][self.lane])
+    }
+
+    /// What neither a task nor an open offer holds.
+    #[must_use]
+    pub fn free(&self, dimension: Dimension) -> Scalar {
+        Scalar(self.stock.free[dimension as usize][self.lane])
+    }
+
+    #[must_use]
+    pub fn free_port_count(&self) -> u32 {
+        self.stock.fit[PORTS][self.lane].unsigned_abs()
+    }
+
+    /// All that is free as one number: the sum over cpus, mem, disk and GPUs of its share of the largest agent's
+    /// total, where that total counts 2^20 - 1.
+    #[must_use]
+    pub fn vacancy(&self) -> u32 {
+        self.stock.vacancy[self.lane]
+    }
+
+    /// The part of [`Self::vacancy`] that is GPUs.
+    #[must_use]
+    pub fn gpu_vacancy(&self) -> u32 {
+        self.stock.gpu_vacancy[self.lane]
+    }
+}

@@ -1,0 +1,158 @@
+//! What is free in a block of agents, exactly and in the forms that a scan reads.
+
+use std::collections::BTreeMap;
+
+use super::{Amounts, LANES};
+use crate::Dimension;
+
+/// The share of a dimension that the largest agent has; shares of the four dimensions add up to less than 2^22.
+const WHOLE: u32 = (1 << 20) - 1;
+/// The column of free ports, after those of the dimensions.
+pub(crate) const PORTS: usize = 4;
+
+#[derive(Debug, Clone)]
+pub(crate) struct Stock {
+    /// In thousandths; negative while an agent that came back smaller holds more than it has.
+    pub(crate) free: [[i64; LANES]; 4],
+    /// The same, but at most `i32::MAX`, and then the number of free ports: narrow, so that a scan is fast.
+    pub(crate) fit: [[i32; LANES]; 5],
+    /// The shares of all that is free, added up.
+    pub(crate) vacancy: [u32; LANES],
+    /// The part of `vacancy` that is GPUs.
+    pub(crate) gpu_vacancy: [u32; LANES],
+}
+
+impl Stock {
+    pub(crate) const EMPTY: Self =
+        Self { free: [[0; LANES]; 4], fit: [[0; LANES]; 5], vacancy: [0; LANES], gpu_vacancy: [0; LANES] };
+
+    pub(crate) fn free(&self, lane: usize) -> Amounts {
+        self.free.each_ref().map(|column| column[lane])
+    }
+
+    /// Sums wrap: amounts are limited, so that takes a log with thousands of absurd entries, and then an entry that is
+    /// taken back still leaves what was there before.
+    pub(crate) fn change(&mut self, lane: usize, change: Amounts, scale: &Scale) {
+        for (dimension, change) in change.into_iter().enumerate() {
+            let free = &mut self.free[dimension][lane];
+            *free = free.wrapping_add(change);
+            self.fit[dimension][lane] = narrow(*free);
+        }
+        self.weigh_lane(lane, scale);
+    }
+
+    pub(crate) fn clear(&mut self, lane: usize) {
+        for column in &mut self.free {
+            column[lane] = 0;
+        }
+        for column in &mut self.fit {
+            column[lane] = 0;
+        }
+        (self.vacancy[lane], self.gpu_vacancy[lane]) = (0, 0);
+    }
+
+    pub(crate) fn set_free_ports(&mut self, lane: usize, count: u32) {
+        self.fit[PORTS][lane] = count as i32;
+    }
+
+    pub(crate) fn weigh(&mut self, scale: &Scale) {
+        for lane in 0..LANES {
+            self.weigh_lane(lane, scale);
+        }
+    }
+
+    fn weigh_lane(&mut self, lane: usize, scale: &Scale) {
+        let free = self.free(lane);
+        self.vacancy[lane] = scale.vacancy(free);
+        self.gpu_vacancy[lane] = scale.share(Dimension::Gpus, free[Dimension::Gpus as usize]);
+    }
+
+    /// Whether the derived columns of a row are what they must be.
+    pub(crate) fn is_consistent(&self, lane: usize, free_ports: u32, scale: &Scale) -> bool {
+        let mut fresh = self.clone();
+        fresh.change(lane, [0; 4], scale);
+        fresh.set_free_ports(lane, free_ports);
+        let derived = |stock: &Self| {
+            (stock.fit.each_ref().map(|column| column[lane]), stock.vacancy[lane], stock.gpu_vacancy[lane])
+        };
+        derived(&fresh) == derived(self)
+    }
+}
+
+fn narrow(amount: i64) -> i32 {
+    amount.clamp(i64::from(i32::MIN), i64::from(i32::MAX)) as i32
+}
+
+/// Makes amounts of different dimensions comparable: as shares of the largest agent's total.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Scale {
+    /// How many agents have which total, by dimension.
+    totals: [BTreeMap<i64, u32>; 4],
+    largest: Amounts,
+    /// `WHOLE / largest`, rounded up, with 64 binary places.
+    weight: [u128; 4],
+}
+
+impl Scale {
+    /// True when shares have changed.
+    pub(crate) fn add(&mut self, total: Amounts) -> bool {
+        for (totals, total) in self.totals.iter_mut().zip(total) {
+            *totals.entry(total).or_default() += 1;
+        }
+        self.settle()
+    }
+
+    pub(crate) fn remove(&mut self, total: Amounts) -> bool {
+        for (totals, total) in self.totals.iter_mut().zip(total) {
+            if let Some(count) = totals.get_mut(&total) {
+                *count -= 1;
+                if *count == 0 {
+                    totals.remove(&total);
+                }
+            }
+        }
+        self.settle()
+    }
+
+    fn settle(&mut self) -> bool {
+        let largest = self.totals.each_ref().map(|totals| totals.last_key_value().map_or(0, |(total, _)| *total));
+        let changed = largest != self.largest;
+        if changed {
+            self.largest = largest;
+            self.weight = largest.map(|largest| match largest {
+                0 => 0,
+                _ => (u128::from(WHOLE) << 64).div_ceil(largest.unsigned_abs().into()),
+            });
+        }
+        changed
+    }
+
+    /// Nothing of a dimension is 0, what the largest agent has is [`WHOLE`]; more than it has counts as that.
+    pub(crate) fn share(&self, dimension: Dimension, amount: i64) -> u32 {
+        let dimension = dimension as usize;
+        let amount = amount.clamp(0, self.largest[dimension]);
+        ((u128::from(amount.unsigned_abs()) * self.weight[dimension]) >> 64) as u32
+    }
+
+    pub(crate) fn vacancy(&self, free: Amounts) -> u32 {
+        Dimension::ALL.into_iter().zip(free).map(|(dimension, amount)| self.share(dimension, amount)).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_are_exact_at_both_ends_and_never_decrease() {
+        for largest in [1, 3, 1_000, 64_000_000, 1_000_000_000_000_000] {
+            let mut scale = Scale::default();
+            assert!(scale.add([largest; 4]));
+            let share = |amount| scale.share(Dimension::Mem, amount);
+            assert_eq!((share(-5), share(0), share(largest), share(i64::MAX)), (0, 0, WHOLE, WHOLE));
+            let step = (largest / 1_000).max(1);
+            let shares: Vec<u32> = (0..=1_000).map(|index| share(index * step)).collect();
+            assert!(shares.is_sorted(), "of {largest}");
+        }
+    }
+}

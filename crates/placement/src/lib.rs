@@ -1,0 +1,42 @@
+//! Placement: which agent takes a task, and why.
+//!
+//! The crate keeps a picture of the cluster of its own, column by column, by replaying the log's events; it never sees
+//! the state. The live master, a replay, the simulator and the benchmarks use the same code. It knows no clock, no
+//! random source and no IO: the same events, request and seed give the same answer everywhere.
+//!
+//! | what | signature |
+//! | --- | --- |
+//! | the picture | `View::new()`, `view.apply(&Event)`, `view.check() -> Vec<String>` |
+//! | for tools | `view.nodes()`, `view.node(AgentId) -> Option<Node>`, `view.free_ports(AgentId)`, `view.instances(&AppId)` |
+//! | what is asked for | `Request::of_app(&AppSpec)`, `request.counting_since(AppVersion)` |
+//! | many placements of one command | `Scratch::new(&view)`, `scratch.place(&dyn Policy, seed, &Request) -> Outcome` |
+//! | one placement | `place(&view, &dyn Policy, seed, &Request) -> Outcome` |
+//! | the answer | `Outcome::Placed(Placed { agent, host_ports, explanation })`, `Outcome::Nowhere(Explanation)` |
+//! | policies | `by_name(&str) -> Option<Arc<dyn Policy>>`, `POLICIES: &[(name, description)]`, the trait [`Policy`] |
+//! | constraints | `validate_constraint(&Constraint) -> Result<(), ConstraintError>` |
+//!
+//! # How a decision is made
+//! Agents are scanned in blocks of [`LANES`] rows. In each block the filters run over plain columns, in the order of
+//! [`model::Filter`]; then the policy scores what is left; the best score wins. Equal scores go to the first agent in
+//! the order of ids, counted round from an agent that the seed chooses (seed 0 chooses the lowest). Nothing is
+//! allocated per agent, and the placements of a [`Scratch`] are laid over the view by copying the blocks they touch.
+
+mod check;
+mod columns;
+mod constraint;
+mod fields;
+mod policies;
+mod policy;
+mod ports;
+mod request;
+mod scan;
+mod scratch;
+mod view;
+
+pub use columns::{Dimension, LANES, Node};
+pub use constraint::{ConstraintError, PATTERN_SIZE_LIMIT, validate_constraint};
+pub use policies::{BestFit, FirstFit, POLICIES, WorstFit, by_name};
+pub use policy::{Batch, Context, Policy, Score, Verdict};
+pub use request::{PortWanted, Request};
+pub use scratch::{Outcome, Placed, Scratch, place};
+pub use view::View;

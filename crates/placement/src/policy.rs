@@ -1,0 +1,216 @@
+//! What a policy developer writes, and what a policy may look at.
+//!
+//! A policy sees agents as [`Node`]s, one at a time, or as the columns of a [`Batch`]. It must not know how agents
+//! are scanned, nor what happens to its answer.
+
+use std::cell::OnceCell;
+
+use model::{AppId, AppVersion};
+
+use crate::columns::{Columns, LANES, Node, Roster, Scale, Stock};
+use crate::{Dimension, Request, View};
+
+/// How good an agent is for a request: any `u32`; the highest wins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[repr(transparent)]
+pub struct Score(pub u32);
+
+impl Score {
+    pub const MAX: Self = Self(u32::MAX);
+}
+
+/// What a policy says of an agent that has room and fulfils the constraints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    Feasible,
+    /// The reason becomes the detail of [`model::Filter::RefusedByPolicy`]; agents are counted by it.
+    Refused(&'static str),
+}
+
+/// Decides between agents. Pure: the same context, request and node give the same answer.
+pub trait Policy: Send + Sync {
+    fn name(&self) -> &'static str;
+
+    /// Whether the agent may be chosen at all. It is asked only about agents that pass all other filters.
+    fn filter(&self, cx: &Context<'_>, request: &Request, node: Node<'_>) -> Verdict {
+        let _ = (cx, request, node);
+        Verdict::Feasible
+    }
+
+    /// How good the agent is; asked only about feasible ones.
+    fn score(&self, cx: &Context<'_>, request: &Request, node: Node<'_>) -> Score;
+
+    /// A faster form of [`Self::filter`]. It must refuse the same agents.
+    fn filter_batch(&self, cx: &Context<'_>, request: &Request, batch: &mut Batch<'_>) {
+        for lane in 0..LANES {
+            if batch.is_feasible(lane)
+                && let Verdict::Refused(reason) = self.filter(cx, request, batch.node(lane))
+            {
+                batch.refuse(lane, reason);
+            }
+        }
+    }
+
+    /// A faster form of [`Self::score`]. It must give feasible agents the same scores; those of others do not count.
+    fn score_batch(&self, cx: &Context<'_>, request: &Request, batch: &Batch<'_>, scores: &mut [Score; LANES]) {
+        for (lane, score) in scores.iter_mut().enumerate() {
+            if batch.is_feasible(lane) {
+                *score = self.score(cx, request, batch.node(lane));
+            }
+        }
+    }
+}
+
+/// What a decision is made in, the same for all agents.
+pub struct Context<'a> {
+    seed: u64,
+    demand: u32,
+    gpu_demand: u32,
+    own: Own<'a>,
+}
+
+impl<'a> Context<'a> {
+    pub(crate) fn new(seed: u64, scale: &Scale, request: &Request, own: Own<'a>) -> Self {
+        let demand = scale.vacancy(Dimension::ALL.map(|dimension| request.amount(dimension).0));
+        let gpu_demand = scale.share(Dimension::Gpus, request.gpus.0);
+        Self { seed, demand, gpu_demand, own }
+    }
+
+    /// A number that differs from decision to decision and is the same when a decision is made again.
+    #[must_use]
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// What the request takes of a node's [`Node::vacancy`].
+    #[must_use]
+    pub fn demand(&self) -> u32 {
+        self.demand
+    }
+
+    /// What the request takes of a node's [`Node::gpu_vacancy`].
+    #[must_use]
+    pub fn gpu_demand(&self) -> u32 {
+        self.gpu_demand
+    }
+
+    /// How many instances of the request's app are on the agent, of the versions that count.
+    #[must_use]
+    pub fn instances_on(&self, node: Node<'_>) -> u32 {
+        let own = self.own.rows();
+        own.binary_search_by_key(&(node.row() as u32), |(row, _)| *row).map_or(0, |index| own[index].1)
+    }
+}
+
+/// Where the app of a request has instances already: in the view, and placed in this scratch.
+pub(crate) struct Own<'a> {
+    pub(crate) view: &'a View,
+    pub(crate) app: &'a AppId,
+    pub(crate) counted_since: AppVersion,
+    /// By row, sorted.
+    pub(crate) placed: &'a [(u32, u32)],
+    /// Filled when first asked for.
+    pub(crate) rows: &'a OnceCell<Vec<(u32, u32)>>,
+}
+
+impl<'a> Own<'a> {
+    /// Rows with instances, sorted, and how many.
+    pub(crate) fn rows(&self) -> &'a [(u32, u32)] {
+        self.rows.get_or_init(|| {
+            let mut rows: Vec<(u32, u32)> = Vec::new();
+            for (agent, version, count) in self.view.instances(self.app) {
+                let Some(row) = self.view.columns.row_of(agent).filter(|_| version >= self.counted_since) else {
+                    continue;
+                };
+                match rows.last_mut() {
+                    Some(last) if last.0 == row as u32 => last.1 += count,
+                    _ => rows.push((row as u32, count)),
+                }
+            }
+            for (row, count) in self.placed {
+                count_in(&mut rows, *row, *count);
+            }
+            rows
+        })
+    }
+}
+
+/// Adds to the count of a row in a sorted list.
+pub(crate) fn count_in(rows: &mut Vec<(u32, u32)>, row: u32, count: u32) {
+    match rows.binary_search_by_key(&row, |(row, _)| *row) {
+        Ok(index) => rows[index].1 += count,
+        Err(index) => rows.insert(index, (row, count)),
+    }
+}
+
+/// Up to [`LANES`] agents with neighbouring ids, column by column. Which of them are feasible is part of it; columns
+/// have entries for the others too.
+pub struct Batch<'a> {
+    pub(crate) columns: &'a Columns,
+    pub(crate) roster: &'a Roster,
+    pub(crate) stock: &'a Stock,
+    pub(crate) start: usize,
+    pub(crate) ok: [i32; LANES],
+    pub(crate) refusals: &'a mut Vec<(&'static str, u32)>,
+}
+
+impl Batch<'_> {
+    #[must_use]
+    pub fn is_feasible(&self, lane: usize) -> bool {
+        self.ok[lane] != 0
+    }
+
+    #[must_use]
+    pub fn node(&self, lane: usize) -> Node<'_> {
+        Node::new(self.columns, self.roster, self.stock, self.start + lane, lane)
+    }
+
+    /// Rules a feasible agent out.
+    pub fn refuse(&mut self, lane: usize, reason: &'static str) {
+        if std::mem::take(&mut self.ok[lane]) == 0 {
+            return;
+        }
+        match self.refusals.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, count)) => *count += 1,
+            None => self.refusals.push((reason, 1)),
+        }
+    }
+
+    /// The numbers of the agents' ids.
+    #[must_use]
+    pub fn ids(&self) -> &[u32; LANES] {
+        &self.roster.ids
+    }
+
+    /// In thousandths.
+    #[must_use]
+    pub fn total(&self, dimension: Dimension) -> &[i64; LANES] {
+        &self.roster.total[dimension as usize]
+    }
+
+    /// In thousandths.
+    #[must_use]
+    pub fn free(&self, dimension: Dimension) -> &[i64; LANES] {
+        &self.stock.free[dimension as usize]
+    }
+
+    /// See [`Node::vacancy`].
+    #[must_use]
+    pub fn vacancy(&self) -> &[u32; LANES] {
+        &self.stock.vacancy
+    }
+
+    /// See [`Node::gpu_vacancy`].
+    #[must_use]
+    pub fn gpu_vacancy(&self) -> &[u32; LANES] {
+        &self.stock.gpu_vacancy
+    }
+
+    /// The lanes on which the request's app has instances, and how many; see [`Context::instances_on`].
+    pub fn instances(&self, cx: &Context<'_>) -> impl Iterator<Item = (usize, u32)> {
+        let own = cx.own.rows();
+        let first = own.partition_point(|(row, _)| (*row as usize) < self.start);
+        let here = own[first..].iter().map(|(row, count)| (*row as usize - self.start, *count));
+        here.take_while(|(lane, _)| *lane < LANES)
+    }
+}

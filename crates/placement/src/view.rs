@@ -1,0 +1,236 @@
+//! The picture of the cluster: how each event changes it.
+//!
+//! Total: an event about an unknown agent, task or offer changes nothing, and no order of events panics. Each event
+//! costs what it changes, not what there is; only a new largest agent makes all shares be computed again.
+
+use std::collections::BTreeMap;
+
+use model::{
+    AgentDescription, AgentId, AppId, AppVersion, Event, LaunchedTask, OfferBatch, OfferId, PortRanges, Resources, Row,
+    Task, TaskId,
+};
+
+use crate::columns::{Amounts, Columns, Node, amounts};
+
+/// Agents and what is free on them, as columns, folded from events alone.
+#[derive(Debug, Clone, Default)]
+pub struct View {
+    pub(crate) columns: Columns,
+    /// Tasks that have not ended, by their agent.
+    pub(crate) tasks: BTreeMap<(AgentId, TaskId), Held>,
+    pub(crate) offers: BTreeMap<OfferId, OpenOffer>,
+    /// How many tasks of which version of an app are where.
+    pub(crate) apps: BTreeMap<AppId, BTreeMap<(AgentId, AppVersion), u32>>,
+}
+
+/// What a task holds.
+#[derive(Debug, Clone)]
+pub(crate) struct Held {
+    pub(crate) app: AppId,
+    pub(crate) version: AppVersion,
+    pub(crate) amounts: Amounts,
+    pub(crate) ports: PortRanges,
+}
+
+/// What an open offer still reserves: launches have taken their share out of it.
+#[derive(Debug, Clone)]
+pub(crate) struct OpenOffer {
+    pub(crate) agent: AgentId,
+    pub(crate) amounts: Amounts,
+    pub(crate) ports: PortRanges,
+}
+
+impl View {
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    pub fn apply(&mut self, event: &Event) {
+        match event {
+            Event::AgentRegistered { agent, description } => self.register(*agent, description),
+            Event::AgentReconnected { agent, description } => {
+                if let Some(row) = self.columns.row_of(*agent) {
+                    self.columns.describe(row, description);
+                    self.columns.set_active(row, true);
+                }
+            }
+            Event::AgentDisconnected { agent, reason: _ } => {
+                if let Some(row) = self.columns.row_of(*agent) {
+                    self.columns.set_active(row, false);
+                }
+            }
+            Event::AgentRemoved { agent, reason: _ } => self.remove(*agent),
+            Event::OffersMade { framework: _, offers } => self.make_offers(offers),
+            Event::OffersClosed { framework: _, offers, outcome: _ } => {
+                for offer in offers {
+                    self.close_offer(*offer);
+                }
+            }
+            Event::TaskLaunched { task } => self.launch(task),
+            Event::TaskStatusChanged { task, agent, status, update: _ } => {
+                if status.state.is_terminal() {
+                    self.end_task(*agent, task);
+                }
+            }
+            Event::Restored { row } => self.restore(row),
+            Event::EpochStarted { .. }
+            | Event::PlacementPolicyChosen { .. }
+            | Event::TaskKillRequested { .. }
+            | Event::AppChanged { .. }
+            | Event::AppDestroyed { .. }
+            | Event::LaunchDelayed { .. }
+            | Event::LaunchDelayReset { .. }
+            | Event::WaitingChanged { .. }
+            | Event::DeploymentStarted { .. }
+            | Event::DeploymentAdvanced { .. }
+            | Event::DeploymentEnded { .. } => {}
+        }
+    }
+
+    /// All agents, connected or not, in the order of their ids.
+    pub fn nodes(&self) -> impl Iterator<Item = Node<'_>> {
+        self.columns.live_rows().map(|row| self.columns.node(row))
+    }
+
+    #[must_use]
+    pub fn node(&self, agent: AgentId) -> Option<Node<'_>> {
+        self.columns.row_of(agent).map(|row| self.columns.node(row))
+    }
+
+    /// The ports of an agent that neither a task nor an open offer holds.
+    #[must_use]
+    pub fn free_ports(&self, agent: AgentId) -> Option<&PortRanges> {
+        self.columns.row_of(agent).map(|row| self.columns.ports[row].free())
+    }
+
+    /// How many tasks of an app are where, by agent and version, whether the app still exists or not.
+    pub fn instances(&self, app: &AppId) -> impl Iterator<Item = (AgentId, AppVersion, u32)> {
+        let counts = self.apps.get(app).into_iter().flatten();
+        counts.map(|((agent, version), count)| (*agent, *version, *count))
+    }
+
+    /// How many rows a scan looks at: more than there are agents while rows of removed ones remain.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.columns.rows()
+    }
+
+    fn register(&mut self, agent: AgentId, description: &AgentDescription) {
+        let row = self.columns.row_of(agent).unwrap_or_else(|| self.columns.add(agent));
+        self.columns.describe(row, description);
+        self.columns.set_active(row, true);
+    }
+
+    fn remove(&mut self, agent: AgentId) {
+        let Some(row) = self.columns.row_of(agent) else { return };
+        let first = (agent, TaskId::new(""));
+        let of_agent = self.tasks.range(first..).take_while(|((held_by, _), _)| *held_by == agent);
+        let tasks: Vec<TaskId> = of_agent.map(|((_, task), _)| task.clone()).collect();
+        for task in tasks {
+            self.end_task(agent, &task);
+        }
+        self.offers.retain(|_, offer| offer.agent != agent);
+        self.columns.remove(row);
+    }
+
+    fn make_offers(&mut self, batch: &OfferBatch) {
+        for ((offer, agent), resources) in batch.offers.iter().zip(&batch.agents).zip(&batch.resources) {
+            self.make_offer(*offer, *agent, amounts(resources), resources.ports.clone());
+        }
+    }
+
+    fn make_offer(&mut self, offer: OfferId, agent: AgentId, amounts: Amounts, ports: PortRanges) {
+        let Some(row) = self.columns.row_of(agent) else { return };
+        if !self.offers.contains_key(&offer) {
+            self.columns.take(row, amounts, &ports);
+            self.offers.insert(offer, OpenOffer { agent, amounts, ports });
+        }
+    }
+
+    fn close_offer(&mut self, offer: OfferId) {
+        let Some(open) = self.offers.remove(&offer) else { return };
+        if let Some(row) = self.columns.row_of(open.agent) {
+            self.columns.give_back(row, open.amounts, &open.ports);
+        }
+    }
+
+    fn launch(&mut self, task: &LaunchedTask) {
+        let Some(row) = self.columns.row_of(task.agent) else { return };
+        if self.tasks.contains_key(&(task.agent, task.id.clone())) {
+            return;
+        }
+        self.release_from_offer(task.offer, task.agent, &task.resources);
+        self.columns.ports[row].rotate(&task.resources.ports, task.offer);
+        self.hold(row, task.id.clone(), Held::of(&task.app, task.version, &task.resources));
+    }
+
+    /// While its offer is open, a task takes from what the offer reserves, not from what is free.
+    fn release_from_offer(&mut self, offer: OfferId, agent: AgentId, wanted: &Resources) {
+        let Some(open) = self.offers.get_mut(&offer).filter(|open| open.agent == agent) else { return };
+        let Some(row) = self.columns.row_of(agent) else { return };
+        let wanted_amounts = amounts(wanted);
+        let covered = std::array::from_fn(|dimension| open.amounts[dimension].min(wanted_amounts[dimension]));
+        let covered_ports = open.ports.intersection(&wanted.ports);
+        for (left, covered) in open.amounts.iter_mut().zip(covered) {
+            *left -= covered;
+        }
+        open.ports = open.ports.difference(&covered_ports);
+        self.columns.give_back(row, covered, &covered_ports);
+    }
+
+    fn hold(&mut self, row: usize, task: TaskId, held: Held) {
+        let agent = self.columns.agent_at(row);
+        self.columns.take(row, held.amounts, &held.ports);
+        *self.apps.entry(held.app.clone()).or_default().entry((agent, held.version)).or_default() += 1;
+        self.tasks.insert((agent, task), held);
+    }
+
+    fn end_task(&mut self, agent: AgentId, task: &TaskId) {
+        let Some(held) = self.tasks.remove(&(agent, task.clone())) else { return };
+        if let Some(row) = self.columns.row_of(agent) {
+            self.columns.give_back(row, held.amounts, &held.ports);
+        }
+        let Some(counts) = self.apps.get_mut(&held.app) else { return };
+        if let Some(count) = counts.get_mut(&(agent, held.version)) {
+            *count -= 1;
+            if *count == 0 {
+                counts.remove(&(agent, held.version));
+            }
+        }
+        if counts.is_empty() {
+            self.apps.remove(&held.app);
+        }
+    }
+
+    fn restore(&mut self, row: &Row) {
+        match row {
+            Row::Agent(agent) => {
+                self.register(agent.id, &agent.description);
+                if let Some(row) = self.columns.row_of(agent.id) {
+                    self.columns.set_active(row, agent.is_connected());
+                }
+            }
+            Row::Task(task) => self.restore_task(task),
+            Row::Offer(offer) => {
+                self.make_offer(offer.id, offer.agent, amounts(&offer.resources), offer.resources.ports.clone());
+            }
+            Row::Header(_) | Row::App(_) | Row::Definition(..) | Row::Deployment(_) => {}
+        }
+    }
+
+    fn restore_task(&mut self, task: &Task) {
+        let Some(row) = self.columns.row_of(task.agent) else { return };
+        self.columns.ports[row].restore_rotation(&task.host_ports, task.offer);
+        if task.is_active() && !self.tasks.contains_key(&(task.agent, task.id.clone())) {
+            self.hold(row, task.id.clone(), Held::of(&task.app, task.version, &task.resources));
+        }
+    }
+}
+
+impl Held {
+    fn of(app: &AppId, version: AppVersion, resources: &Resources) -> Self {
+        let (amounts, ports) = (amounts(resources), resources.ports.clone());
+        Self { app: app.clone(), version, amounts, ports }
+    }
+}

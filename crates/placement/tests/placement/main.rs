@@ -1,0 +1,7 @@
+//! Tests of placement from outside: what it means, what always holds, and that it agrees with a simple form of itself.
+
+mod agreement;
+mod cluster;
+mod laws;
+mod meaning;
+mod reference;

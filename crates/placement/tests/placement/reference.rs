@@ -1,0 +1,250 @@
+//! Placement in its simplest form: a list of agents, looked at one by one. It shares no code with the real one.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use model::{
+    AgentDescription, AgentId, AppId, AppVersion, Constraint, ConstraintOperator, Event, Explanation, Filter, Filtered,
+    OfferId, PortRanges, Resources, Scalar, TaskId,
+};
+use placement::{PortWanted, Request};
+
+#[derive(Clone, Default)]
+pub(crate) struct Reference {
+    pub(crate) agents: BTreeMap<AgentId, RefAgent>,
+    pub(crate) tasks: BTreeMap<TaskId, RefTask>,
+    pub(crate) offers: BTreeMap<OfferId, (AgentId, Resources)>,
+}
+
+#[derive(Clone)]
+pub(crate) struct RefAgent {
+    pub(crate) description: AgentDescription,
+    pub(crate) active: bool,
+}
+
+#[derive(Clone)]
+pub(crate) struct RefTask {
+    pub(crate) agent: AgentId,
+    pub(crate) app: AppId,
+    pub(crate) version: AppVersion,
+    pub(crate) resources: Resources,
+}
+
+/// How the reference scores: `(free, largest, request, own instances, id)`.
+pub(crate) type Score = fn(&Resources, &Resources, &Request, u32, AgentId) -> u32;
+pub(crate) type Refusal = fn(AgentId) -> Option<&'static str>;
+
+impl Reference {
+    pub(crate) fn apply(&mut self, event: &Event) {
+        match event {
+            Event::AgentRegistered { agent, description } => {
+                self.agents.insert(*agent, RefAgent { description: description.clone(), active: true });
+            }
+            Event::AgentReconnected { agent, description } => {
+                if let Some(known) = self.agents.get_mut(agent) {
+                    *known = RefAgent { description: description.clone(), active: true };
+                }
+            }
+            Event::AgentDisconnected { agent, .. } => {
+                if let Some(known) = self.agents.get_mut(agent) {
+                    known.active = false;
+                }
+            }
+            Event::AgentRemoved { agent, .. } => {
+                self.agents.remove(agent);
+                self.tasks.retain(|_, task| task.agent != *agent);
+                self.offers.retain(|_, offer| offer.0 != *agent);
+            }
+            Event::OffersMade { offers, .. } => {
+                for ((offer, agent), resources) in offers.offers.iter().zip(&offers.agents).zip(&offers.resources) {
+                    self.offers.insert(*offer, (*agent, resources.clone()));
+                }
+            }
+            Event::OffersClosed { offers, .. } => self.offers.retain(|offer, _| !offers.contains(offer)),
+            Event::TaskLaunched { task } => {
+                if let Some((_, left)) = self.offers.get_mut(&task.offer) {
+                    left.subtract(&task.resources);
+                }
+                let held = RefTask {
+                    agent: task.agent,
+                    app: task.app.clone(),
+                    version: task.version,
+                    resources: task.resources.clone(),
+                };
+                self.tasks.insert(task.id.clone(), held);
+            }
+            Event::TaskStatusChanged { task, status, .. } if status.state.is_terminal() => {
+                self.tasks.remove(task);
+            }
+            _ => {}
+        }
+    }
+
+    pub(crate) fn free(&self, agent: AgentId) -> Resources {
+        let mut free = self.agents[&agent].description.resources.clone();
+        let of_tasks = self.tasks.values().filter(|task| task.agent == agent).map(|task| &task.resources);
+        let of_offers = self.offers.values().filter(|offer| offer.0 == agent).map(|offer| &offer.1);
+        for held in of_tasks.chain(of_offers) {
+            free.subtract(held);
+        }
+        free
+    }
+
+    /// What is chosen, and the explanation.
+    pub(crate) fn place(
+        &self,
+        (policy, score, refusal): (&str, Score, Refusal),
+        seed: u64,
+        request: &Request,
+    ) -> (Option<AgentId>, Explanation) {
+        let mut failed: BTreeMap<(Filter, usize, Option<String>), u32> = BTreeMap::new();
+        let mut candidates = Vec::new();
+        let largest = self.largest();
+        for agent in self.agents.keys() {
+            match self.first_failure(*agent, request).or_else(|| refused(refusal(*agent))) {
+                Some(failure) => *failed.entry(failure).or_default() += 1,
+                None => {
+                    let own = self.own(request).filter(|task| task.agent == *agent).count() as u32;
+                    candidates.push((*agent, score(&self.free(*agent), &largest, request, own, *agent)));
+                }
+            }
+        }
+        let first = self.first_of_equals(seed);
+        let best = candidates.iter().min_by_key(|(agent, score)| (u32::MAX - score, *agent < first, *agent));
+        let explanation = Explanation {
+            policy: policy.to_owned(),
+            score: best.map(|(_, score)| i64::from(*score)),
+            considered: self.agents.len() as u32,
+            feasible: candidates.len() as u32,
+            filtered: failed
+                .into_iter()
+                .map(|((filter, _, detail), agents)| Filtered { filter, detail, agents })
+                .collect(),
+        };
+        (best.map(|(agent, _)| *agent), explanation)
+    }
+
+    fn own<'a>(&'a self, request: &'a Request) -> impl Iterator<Item = &'a RefTask> {
+        let counts = |task: &&RefTask| task.app == request.app && task.version >= request.counted_since;
+        self.tasks.values().filter(counts)
+    }
+
+    fn largest(&self) -> Resources {
+        let mut largest = Resources::default();
+        for all in self.agents.values().map(|agent| &agent.description.resources) {
+            largest.cpus = largest.cpus.max(all.cpus);
+            largest.mem = largest.mem.max(all.mem);
+            largest.disk = largest.disk.max(all.disk);
+            largest.gpus = largest.gpus.max(all.gpus);
+        }
+        largest
+    }
+
+    /// The id at which the order of equals begins, as the documentation has it.
+    fn first_of_equals(&self, seed: u64) -> AgentId {
+        let Some((lowest, highest)) = self.agents.keys().next().zip(self.agents.keys().next_back()) else {
+            return AgentId(0);
+        };
+        let mut mixed = seed;
+        for (shift, factor) in [(30, 0xbf58_476d_1ce4_e5b9), (27, 0x94d0_49bb_1331_11eb), (31, 1)] {
+            mixed = (mixed ^ (mixed >> shift)).wrapping_mul(factor);
+        }
+        AgentId(lowest.0 + (mixed % (u64::from(highest.0 - lowest.0) + 1)) as u32)
+    }
+
+    fn first_failure(&self, agent: AgentId, request: &Request) -> Option<(Filter, usize, Option<String>)> {
+        if !self.agents[&agent].active {
+            return Some((Filter::AgentInactive, 0, None));
+        }
+        for (index, constraint) in request.constraints.iter().enumerate() {
+            if !self.fulfils(agent, constraint, request) {
+                return Some((Filter::UnfulfilledConstraint, index, Some(constraint.to_string())));
+            }
+        }
+        let free = self.free(agent);
+        let lacks = |free: Scalar, wanted: Scalar| wanted > Scalar::ZERO && free < wanted;
+        let failures = [
+            (Filter::InsufficientCpus, lacks(free.cpus, request.cpus)),
+            (Filter::InsufficientMemory, lacks(free.mem, request.mem)),
+            (Filter::InsufficientDisk, lacks(free.disk, request.disk)),
+            (Filter::InsufficientGpus, lacks(free.gpus, request.gpus)),
+            (Filter::InsufficientPorts, !has_ports(&free.ports, &request.ports)),
+        ];
+        failures.into_iter().find(|(_, fails)| *fails).map(|(filter, _)| (filter, 0, None))
+    }
+
+    fn field(&self, agent: AgentId, field: &str) -> Option<String> {
+        let description = &self.agents.get(&agent)?.description;
+        match field {
+            Constraint::HOSTNAME => Some(description.hostname.clone()),
+            _ => description.attributes.get(field).map(ToString::to_string),
+        }
+    }
+
+    fn fulfils(&self, agent: AgentId, constraint: &Constraint, request: &Request) -> bool {
+        let Some(text) = self.field(agent, &constraint.field) else { return false };
+        let of_own = |task: &RefTask| self.field(task.agent, &constraint.field);
+        let value = constraint.value.as_deref().unwrap_or_default();
+        match constraint.operator {
+            ConstraintOperator::Unique => self.own(request).all(|task| of_own(task).as_ref() != Some(&text)),
+            ConstraintOperator::Cluster if value.is_empty() => {
+                self.own(request).all(|task| of_own(task).as_ref() == Some(&text))
+            }
+            ConstraintOperator::Cluster => text == value,
+            ConstraintOperator::Like => like(value, &text),
+        }
+    }
+}
+
+/// The tests' patterns are alternatives of texts, which may end in `.*`.
+fn like(pattern: &str, text: &str) -> bool {
+    let matches = |one: &str| one.strip_suffix(".*").map_or(one == text, |start| text.starts_with(start));
+    pattern.split('|').any(matches)
+}
+
+fn refused(reason: Option<&'static str>) -> Option<(Filter, usize, Option<String>)> {
+    reason.map(|reason| (Filter::RefusedByPolicy, 0, Some(reason.to_owned())))
+}
+
+fn has_ports(free: &PortRanges, wanted: &[PortWanted]) -> bool {
+    let fixed: Vec<u16> = wanted
+        .iter()
+        .filter_map(|port| match port {
+            PortWanted::Fixed(port) => Some(*port),
+            PortWanted::Any => None,
+        })
+        .collect();
+    let distinct: BTreeSet<u16> = fixed.iter().copied().collect();
+    distinct.len() == fixed.len()
+        && fixed.iter().all(|port| free.contains(*port))
+        && free.len() as usize >= wanted.len()
+}
+
+fn share(amount: Scalar, largest: Scalar) -> u32 {
+    let (amount, largest) = (amount.0.max(0).min(largest.0), largest.0);
+    if largest == 0 { 0 } else { (i128::from(amount) * ((1 << 20) - 1) / i128::from(largest)) as u32 }
+}
+
+/// By dimension: what is free less what is wanted, as shares of the largest agent's.
+fn left_over(free: &Resources, largest: &Resources, request: &Request) -> [u32; 4] {
+    let left = |free, wanted, largest| share(free, largest) - share(wanted, largest);
+    [
+        left(free.cpus, request.cpus, largest.cpus),
+        left(free.mem, request.mem, largest.mem),
+        left(free.disk, request.disk, largest.disk),
+        left(free.gpus, request.gpus, largest.gpus),
+    ]
+}
+
+pub(crate) fn first_fit(_: &Resources, _: &Resources, _: &Request, _: u32, agent: AgentId) -> u32 {
+    u32::MAX - agent.0
+}
+
+pub(crate) fn best_fit(free: &Resources, largest: &Resources, request: &Request, _: u32, _: AgentId) -> u32 {
+    u32::MAX - left_over(free, largest, request).iter().sum::<u32>() * 1024
+}
+
+pub(crate) fn spread(free: &Resources, largest: &Resources, request: &Request, own: u32, _: AgentId) -> u32 {
+    let [cpus, mem, disk, gpus] = left_over(free, largest, request);
+    let gpus = if request.gpus > Scalar::ZERO { gpus } else { 0 };
+    (1023 - own.min(1023)) * (1 << 22) + cpus + mem + disk + gpus
+}

@@ -1,0 +1,157 @@
+//! The stream between an agent and the master.
+//!
+//! An agent `POST`s a [`Subscribe`] to [`SUBSCRIBE_PATH`] and reads lines of JSON from the answer, each an
+//! [`AgentEvent`], for as long as both live. On other connections it posts [`StatusReport`]s to [`STATUS_PATH`];
+//! the answer, an [`Acknowledgement`], is sent when they are durable and means that they need not be sent again.
+//!
+//! What the master wants is told whole: a [`Desired`] list replaces the one before it. It carries the place in
+//! the log that it was made at; an agent keeps the highest [`Mark`] it has seen and does nothing for an older one
+//! or for another cluster's.
+
+use std::collections::BTreeMap;
+
+use model::{
+    AgentDescription, AgentId, AppId, AppSpec, AppVersion, ClusterId, Container, Epoch, Invocation, KillReason,
+    PortSpec, Resources, Seq, StatusUpdate, TaskId, TaskState, UpdateId,
+};
+use serde::{Deserialize, Serialize};
+
+pub const SUBSCRIBE_PATH: &str = "/api/v1/agent/subscribe";
+pub const STATUS_PATH: &str = "/api/v1/agent/status";
+/// Answered by the agent itself with a [`FileChunk`]: `?task=…&file=stdout|stderr&offset=N&length=N`.
+pub const READ_FILE_PATH: &str = "/files/read";
+
+/// An agent introduces itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Subscribe {
+    /// What it was given when it registered; None for a new agent, or one that lost its disk.
+    pub identity: Option<AgentIdentity>,
+    pub description: AgentDescription,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentIdentity {
+    pub cluster: ClusterId,
+    pub agent: AgentId,
+}
+
+/// A line of the answer to [`Subscribe`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum AgentEvent {
+    /// The first line. An agent that hears nothing for three heartbeats subscribes anew. The identity may be
+    /// another one than the agent's: it was removed in the meantime, its tasks were given up. The agent keeps the
+    /// new identity; the desired lists that follow no longer hold its old tasks, so it ends them.
+    Subscribed {
+        identity: AgentIdentity,
+        heartbeat_interval_ms: u64,
+    },
+    Desired(Desired),
+    /// To be answered by a [`StatusReport`], with or without updates: a master that hears nothing from an agent for
+    /// three heartbeats takes it to be away.
+    Heartbeat,
+    /// The last line: why the master will not have this agent, and the way out.
+    Refused {
+        message: String,
+    },
+}
+
+/// Epoch and sequence: the age of a desired list, compared in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+pub struct Mark {
+    pub epoch: Epoch,
+    pub seq: Seq,
+}
+
+/// Everything that should be on the agent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Desired {
+    pub cluster: ClusterId,
+    pub mark: Mark,
+    pub tasks: Vec<DesiredTask>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DesiredTask {
+    pub id: TaskId,
+    /// What the log says of it so far.
+    pub state: TaskState,
+    /// Set when it must end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kill: Option<Kill>,
+    pub spec: TaskSpec,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kill {
+    pub reason: KillReason,
+    pub grace_ms: u64,
+}
+
+/// All that an agent needs to run a task.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskSpec {
+    pub app: AppId,
+    pub version: AppVersion,
+    pub invocation: Invocation,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container: Option<Container>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// The app's own; the agent adds its own variables, which these may not override.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub env: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// Without ports: these are in `host_ports`.
+    pub resources: Resources,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ports: Vec<PortSpec>,
+    /// In the order of `ports`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub host_ports: Vec<u16>,
+    pub kill_grace_ms: u64,
+}
+
+impl TaskSpec {
+    #[must_use]
+    pub fn of_app(app: &AppSpec, version: AppVersion, host_ports: Vec<u16>) -> Self {
+        Self {
+            app: app.id.clone(),
+            version,
+            invocation: app.invocation.clone(),
+            container: app.container.clone(),
+            user: app.user.clone(),
+            env: app.env.clone(),
+            labels: app.labels.clone(),
+            resources: app.resources.clone(),
+            ports: app.ports.clone(),
+            host_ports,
+            kill_grace_ms: app.kill_grace_ms,
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatusReport {
+    pub identity: AgentIdentity,
+    pub updates: Vec<StatusUpdate>,
+}
+
+/// These updates are in the log, or need not be: the agent may forget them, and the tasks that ended with them.
+/// Desired lists older than `mark` do not know of them and must not be obeyed any more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Acknowledgement {
+    pub updates: Vec<UpdateId>,
+    pub mark: Mark,
+}
+
+/// The answer to [`READ_FILE_PATH`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileChunk {
+    /// Whole characters; bytes that are no text are replaced, so its length says nothing.
+    pub data: String,
+    pub offset: u64,
+    /// Where to read on. The same as `offset` at the end of the file, which may still grow.
+    pub next_offset: u64,
+}

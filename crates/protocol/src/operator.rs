@@ -1,0 +1,245 @@
+//! The operator API: what the command line, dashboards and scripts ask of a master, on port 5050.
+//!
+//! Apps are changed through Marathon's routes, which the same port answers; these types are what is asked here
+//! only. Resources are decimals as in an app's definition (`0.5` cpus), whereas the records of [`EVENTS_PATH`] are
+//! the log's own and count in thousandths. Times are milliseconds since the Unix epoch.
+
+use std::collections::BTreeMap;
+
+use model::{
+    AgentId, AppId, AppVersion, ClusterId, Connection, DeploymentId, Epoch, Explanation, FrameworkId, KillRequest,
+    OfferId, Resources, Seq, TaskFailure, TaskId, TaskState, TaskStatus, Timestamp, Waiting,
+};
+use serde::{Deserialize, Serialize};
+
+/// Answered without a token, for load balancers: 200 while commands can be written, else 503 with the reason.
+pub const HEALTH_PATH: &str = "/health";
+/// In Prometheus' text format.
+pub const METRICS_PATH: &str = "/metrics";
+pub const STATUS_PATH: &str = "/api/v1/status";
+pub const AGENTS_PATH: &str = "/api/v1/agents";
+/// `?id=/shop/cart` for one only.
+pub const APPS_PATH: &str = "/api/v1/apps";
+/// `?app=/shop/cart` for those of one app, `?ended=true` for those that ended too. Below it, `/{task}` is one task and
+/// `/{task}/files/stdout` or `/stderr` a part of its output, read on its agent ([`crate::agent::READ_FILE_PATH`]).
+pub const TASKS_PATH: &str = "/api/v1/tasks";
+/// `?from=N&follow=true`: records as lines of JSON, see [`EventsEnd`]. An empty line now and then keeps a silent
+/// connection open.
+pub const EVENTS_PATH: &str = "/api/v1/events";
+pub const POLICIES_PATH: &str = "/api/v1/placement/policies";
+
+/// The cluster at a glance.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ClusterStatus {
+    /// Of the software.
+    pub version: String,
+    pub cluster: Option<ClusterId>,
+    pub leader: String,
+    pub epoch: Epoch,
+    pub seq: Seq,
+    /// When the last command was decided.
+    pub at: Timestamp,
+    /// When this master began to lead.
+    pub started_at: Timestamp,
+    /// The master's clock when it answered, to reckon ages with.
+    pub now: Timestamp,
+    /// Why commands are refused at the moment, for example a full disk.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unwritable: Option<String>,
+    pub placement_policy: String,
+    pub agents: AgentCounts,
+    pub resources: ResourceUse,
+    /// Active tasks by state; a state without tasks is left out.
+    pub tasks: BTreeMap<TaskState, u32>,
+    pub apps: AppCounts,
+    /// The apps that cannot be as wanted right now, and why.
+    pub waiting: Vec<WaitingApp>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct AgentCounts {
+    pub connected: u32,
+    pub disconnected: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct AppCounts {
+    pub total: u32,
+    /// Run exactly what is wanted.
+    pub settled: u32,
+    pub deployments: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct ResourceUse {
+    /// Of all connected agents.
+    pub total: Quantities,
+    /// By their active tasks.
+    pub used: Quantities,
+}
+
+/// Resources as people write them.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Quantities {
+    pub cpus: f64,
+    /// In MB.
+    pub mem: f64,
+    /// In MB.
+    pub disk: f64,
+    pub gpus: f64,
+    /// Ranges, such as `31000-32000`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub ports: String,
+}
+
+impl From<&Resources> for Quantities {
+    fn from(resources: &Resources) -> Self {
+        Self {
+            cpus: resources.cpus.as_f64(),
+            mem: resources.mem.as_f64(),
+            disk: resources.disk.as_f64(),
+            gpus: resources.gpus.as_f64(),
+            ports: resources.ports.to_string(),
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WaitingApp {
+    pub app: AppId,
+    pub waiting: Waiting,
+    /// How the last of its tasks ended that failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_failure: Option<TaskFailure>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AgentList {
+    pub now: Timestamp,
+    pub agents: Vec<AgentView>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AgentView {
+    pub id: AgentId,
+    pub hostname: String,
+    /// Where it answers itself.
+    pub address: String,
+    pub connection: Connection,
+    pub registered_at: Timestamp,
+    pub attributes: BTreeMap<String, String>,
+    pub containerizers: Vec<String>,
+    pub resources: ResourceUse,
+    pub active_tasks: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AppList {
+    pub now: Timestamp,
+    pub apps: Vec<AppView>,
+}
+
+/// An app, how far it is and what holds it back.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AppView {
+    pub id: AppId,
+    pub version: AppVersion,
+    /// What is run, in one line.
+    pub command: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+    /// Of one instance.
+    pub resources: Quantities,
+    pub constraints: Vec<String>,
+    pub dependencies: Vec<AppId>,
+    pub service_ports: Vec<u16>,
+    /// Wanted.
+    pub instances: u32,
+    pub tasks: TaskCounts,
+    /// It runs exactly what is wanted and no deployment holds it.
+    pub settled: bool,
+    pub deployments: Vec<DeploymentId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<Waiting>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_failure: Option<TaskFailure>,
+}
+
+/// The active tasks of an app; each is counted once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct TaskCounts {
+    /// As wanted.
+    pub running: u32,
+    /// As wanted, on the way.
+    pub starting: u32,
+    /// Of a version that is replaced, not asked to end yet.
+    pub outdated: u32,
+    /// Asked to end.
+    pub ending: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TaskList {
+    pub now: Timestamp,
+    pub tasks: Vec<TaskView>,
+}
+
+/// A task, and why it landed where it did.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TaskView {
+    pub id: TaskId,
+    pub app: AppId,
+    pub version: AppVersion,
+    pub agent: AgentId,
+    pub hostname: String,
+    pub host_ports: Vec<u16>,
+    pub resources: Quantities,
+    pub status: TaskStatus,
+    pub status_at: Timestamp,
+    pub launched_at: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub running_since: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kill: Option<KillRequest>,
+    pub framework: FrameworkId,
+    pub offer: OfferId,
+    pub explanation: Explanation,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicyList {
+    pub policies: Vec<PolicyView>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicyView {
+    pub name: String,
+    pub description: String,
+    pub active: bool,
+}
+
+/// The last line of a stream of records that ended before its time: the reader was too slow, or the log could not be
+/// read. A stream that reached its end, or whose master stops, just ends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventsEnd {
+    pub error: String,
+    /// Ask again from here.
+    pub resume_from: Seq,
+}
+
+/// What every refusal says, on this API and on Marathon's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorBody {
+    pub message: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub details: Option<serde_json::Value>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deployments: Vec<ErrorDeployment>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorDeployment {
+    pub id: DeploymentId,
+}

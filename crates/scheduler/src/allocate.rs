@@ -1,0 +1,171 @@
+//! The allocation cycle: compares what is wanted with what is there, app by app, and makes up the difference.
+//!
+//! Reconcile before place: what is too much is asked to end first, then what is missing is placed. The built-in
+//! framework is offered only what it takes, so offers, their acceptance and the launches are told together.
+
+use std::sync::Arc;
+
+use model::{
+    App, AppId, Event, FrameworkId, KillReason, LaunchedTask, OfferBatch, OfferOutcome, Task, TaskId, TaskState,
+    Timestamp, Waiting, WaitingCause,
+};
+use placement::{Outcome, Placed, Policy, Request, Scratch};
+use state::State;
+
+use crate::draft::Draft;
+use crate::{Rejection, World};
+
+/// How many tasks one allocation launches at most; the next one follows at once. It bounds the size of a record.
+pub const LAUNCHES_PER_ALLOCATION: usize = 500;
+
+/// What one cycle hands out.
+struct Cycle<'a> {
+    policy: Arc<dyn Policy>,
+    scratch: Scratch<'a>,
+    offers: OfferBatch,
+    launches: Vec<LaunchedTask>,
+}
+
+impl World {
+    /// When an allocation has something to do that it cannot do yet; None when only a new record can give it work.
+    #[must_use]
+    pub fn next_allocation_at(&self) -> Option<Timestamp> {
+        let apps = self.state.unsettled_apps().iter().filter_map(|id| self.state.apps.get(id));
+        let held = apps.filter_map(|app| match app.waiting.as_ref()?.cause {
+            WaitingCause::Backoff { until } => Some(until),
+            _ => None,
+        });
+        held.min()
+    }
+}
+
+impl Draft<'_> {
+    pub(crate) fn allocate(&mut self) -> Result<(), Rejection> {
+        self.advance_deployments();
+        let mut cycle = Cycle {
+            policy: self.active_policy()?,
+            scratch: Scratch::new(&self.world.view),
+            offers: OfferBatch::default(),
+            launches: Vec::new(),
+        };
+        let state = self.state();
+        for app in state.unsettled_apps().iter().filter_map(|id| state.apps.get(id)) {
+            self.reconcile(&mut cycle, app);
+        }
+        self.tell(cycle);
+        Ok(())
+    }
+
+    fn reconcile(&mut self, cycle: &mut Cycle<'_>, app: &App) {
+        let id = &app.spec.id;
+        let its_turn = self.is_its_turn(id);
+        let (current, old): (Vec<&Task>, Vec<&Task>) = self
+            .state()
+            .active_tasks_of_app(id)
+            .filter(|task| task.kill.is_none())
+            .partition(|task| task.version >= app.config_version);
+        if its_turn {
+            self.end_excess(app, current.clone(), old);
+        }
+        let missing = (app.spec.instances as usize).saturating_sub(current.len());
+        let held = if its_turn { self.held_back(app) } else { Some(WaitingCause::EarlierStep) };
+        let waiting = match held {
+            _ if missing == 0 => None,
+            Some(cause) => waiting(missing, cause),
+            None => self.place(cycle, app, missing),
+        };
+        if waiting != app.waiting {
+            self.events.push(Event::WaitingChanged { app: id.clone(), waiting });
+        }
+    }
+
+    /// Ends tasks beyond the wanted number, and one task of an older version for each new one that runs.
+    fn end_excess(&mut self, app: &App, mut current: Vec<&Task>, mut old: Vec<&Task>) {
+        let wanted = app.spec.instances as usize;
+        let running = current.iter().filter(|task| task.status.state == TaskState::Running).count();
+        let old_to_end = old.len().saturating_sub(wanted.saturating_sub(running));
+        let excess = current.len().saturating_sub(wanted);
+        old.sort_by_key(|task| expendability(task));
+        current.sort_by_key(|task| expendability(task));
+        let superseded = old.into_iter().take(old_to_end).map(|task| (task, KillReason::Superseded));
+        let scaled_down = current.into_iter().take(excess).map(|task| (task, KillReason::ScaledDown));
+        for (task, reason) in superseded.chain(scaled_down) {
+            self.events.push(Event::TaskKillRequested { task: task.id.clone(), agent: task.agent, reason });
+        }
+    }
+
+    /// What keeps an app from starting instances whatever the agents have.
+    fn held_back(&self, app: &App) -> Option<WaitingCause> {
+        if let Some(delay) = app.delay.filter(|delay| self.now() < delay.until) {
+            return Some(WaitingCause::Backoff { until: delay.until });
+        }
+        let being_deployed = self.state().deployments_of(&app.spec.id).next().is_some();
+        let dependency = app.spec.dependencies.iter().find(|dependency| !runs_whole(self.state(), dependency));
+        dependency.filter(|_| being_deployed).map(|app| WaitingCause::Dependency { app: app.clone() })
+    }
+
+    fn place(&mut self, cycle: &mut Cycle<'_>, app: &App, missing: usize) -> Option<Waiting> {
+        let request = Request::of_app(&app.spec).counting_since(app.config_version);
+        for placed in 0..missing {
+            if cycle.launches.len() >= LAUNCHES_PER_ALLOCATION {
+                // The rest is not refused, only not asked for yet.
+                return app.waiting.clone();
+            }
+            let seed = self.command.seed.wrapping_add(cycle.launches.len() as u64);
+            match cycle.scratch.place(cycle.policy.as_ref(), seed, &request) {
+                Outcome::Placed(found) => self.launch(cycle, app, found),
+                Outcome::Nowhere(explanation) => {
+                    return waiting(missing - placed, WaitingCause::NothingFits { explanation });
+                }
+            }
+        }
+        None
+    }
+
+    fn launch(&mut self, cycle: &mut Cycle<'_>, app: &App, placed: Placed) {
+        let offer = self.make_offer_id();
+        let id = TaskId::new(format!("{}.instance-{}._app.1", app.spec.id.flat(), self.make_id()));
+        let mut resources = app.spec.resources.clone();
+        resources.ports = model::PortRanges::from_ports(placed.host_ports.iter().copied());
+        cycle.offers.offers.push(offer);
+        cycle.offers.agents.push(placed.agent);
+        cycle.offers.resources.push(resources.clone());
+        cycle.launches.push(LaunchedTask {
+            id,
+            framework: FrameworkId::SERVICES,
+            offer,
+            agent: placed.agent,
+            app: app.spec.id.clone(),
+            version: app.version,
+            resources,
+            host_ports: placed.host_ports,
+            explanation: placed.explanation,
+        });
+    }
+
+    fn tell(&mut self, cycle: Cycle<'_>) {
+        if cycle.launches.is_empty() {
+            return;
+        }
+        let framework = FrameworkId::SERVICES;
+        let offers = cycle.offers.offers.clone();
+        self.events.push(Event::OffersMade { framework, offers: cycle.offers });
+        self.events.push(Event::OffersClosed { framework, offers, outcome: OfferOutcome::Accepted });
+        let launched = cycle.launches.into_iter().map(|task| Event::TaskLaunched { task: Box::new(task) });
+        self.events.extend(launched);
+    }
+}
+
+fn waiting(instances: usize, cause: WaitingCause) -> Option<Waiting> {
+    Some(Waiting { instances: u32::try_from(instances).unwrap_or(u32::MAX), cause })
+}
+
+/// Tasks that do not run yet end before those that do, and the youngest first.
+fn expendability(task: &Task) -> (bool, std::cmp::Reverse<Timestamp>, TaskId) {
+    (task.status.state == TaskState::Running, std::cmp::Reverse(task.launched_at), task.id.clone())
+}
+
+fn runs_whole(state: &State, id: &AppId) -> bool {
+    let tasks = state.tasks_of_app(id);
+    state.apps.get(id).is_some_and(|app| tasks.running_since(app.config_version) >= app.spec.instances)
+}

@@ -1,0 +1,77 @@
+//! Decides: turns a command into the events that carry it out, or into a rejection.
+//!
+//! [`decide`] is pure: the same world and command give the same events, in the master, in a replay and in the
+//! simulator. Time, ids and randomness come with the command. Nothing here applies an event; the shell does, when
+//! it has put them into a record.
+
+mod agents;
+mod allocate;
+mod apps;
+mod backoff;
+mod dependencies;
+mod deployments;
+mod draft;
+mod rejection;
+mod service_ports;
+mod tasks;
+
+use model::{Command, CommandKind, Event, Record};
+use placement::View;
+use state::State;
+
+pub use allocate::LAUNCHES_PER_ALLOCATION;
+pub use rejection::Rejection;
+
+use draft::Draft;
+
+/// The policy of a cluster whose configuration names none.
+pub const DEFAULT_PLACEMENT_POLICY: &str = "best-fit";
+
+/// What decisions are made from: the state, and placement's picture of the same records.
+#[derive(Debug, Clone, Default)]
+pub struct World {
+    pub state: State,
+    pub view: View,
+}
+
+impl World {
+    pub fn apply(&mut self, record: &Record) {
+        self.state.apply(record);
+        for event in &record.events {
+            self.view.apply(event);
+        }
+    }
+
+    /// The world of a state that was folded elsewhere.
+    #[must_use]
+    pub fn of(state: State) -> Self {
+        let mut view = View::default();
+        for event in &state.baseline() {
+            view.apply(event);
+        }
+        Self { state, view }
+    }
+}
+
+/// The events that carry a command out; none when there is nothing to do.
+pub fn decide(world: &World, command: &Command) -> Result<Vec<Event>, Rejection> {
+    let mut draft = Draft::new(world, command);
+    match &command.kind {
+        CommandKind::StartEpoch { cluster, leader, placement_policy } => {
+            draft.start_epoch(cluster, leader, placement_policy.as_deref())?;
+        }
+        CommandKind::Allocate => draft.allocate()?,
+        CommandKind::CreateApp { app } => draft.create_app(app)?,
+        CommandKind::PutApps { apps, force } => draft.put_apps(apps, *force)?,
+        CommandKind::ScaleApp { app, instances, force } => draft.scale_app(app, *instances, *force)?,
+        CommandKind::RestartApp { app, force } => draft.restart_app(app, *force)?,
+        CommandKind::DestroyApp { app, force } => draft.destroy_app(app, *force)?,
+        CommandKind::KillTasks { selection, scale, force } => draft.kill_tasks(selection, *scale, *force)?,
+        CommandKind::RegisterAgent { description } => draft.register_agent(description),
+        CommandKind::ReconnectAgent { agent, description } => draft.reconnect_agent(*agent, description)?,
+        CommandKind::DisconnectAgent { agent, reason } => draft.disconnect_agent(*agent, *reason)?,
+        CommandKind::RemoveAgent { agent, reason } => draft.remove_agent(*agent, *reason)?,
+        CommandKind::UpdateStatus { agent, updates } => draft.update_status(*agent, updates)?,
+    }
+    Ok(draft.events)
+}

@@ -1,0 +1,30 @@
+//! Why a command is refused. A refused command leaves no record and changes nothing.
+
+use model::{AgentId, AppId, DeploymentId, TaskId};
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Rejection {
+    #[error("app '{0}' already exists")]
+    AppExists(AppId),
+    #[error("app '{0}' does not exist")]
+    UnknownApp(AppId),
+    #[error("task '{0}' does not exist or has ended")]
+    UnknownTask(TaskId),
+    #[error("agent {0} is unknown: it never registered with this cluster, or it was removed")]
+    UnknownAgent(AgentId),
+    /// Another change is being carried out; `force` takes its place.
+    #[error("app '{app}' is locked by one or more deployments")]
+    AppLocked { app: AppId, deployments: Vec<DeploymentId> },
+    /// The apps in order, the first one again at the end.
+    #[error("dependencies form a cycle: {}", path(cycle))]
+    DependencyCycle { cycle: Vec<AppId> },
+    /// A field of an app that cannot be accepted as the cluster is.
+    #[error("{app}: {field} {reason}")]
+    InvalidApp { app: AppId, field: String, reason: String },
+    #[error("no placement policy is named '{name}'; there are: {known}")]
+    UnknownPolicy { name: String, known: String },
+}
+
+fn path(cycle: &[AppId]) -> String {
+    cycle.iter().map(AppId::as_str).collect::<Vec<_>>().join(" -> ")
+}

@@ -1,0 +1,31 @@
+//! The events that rebuild a state without its history.
+
+use model::{Epoch, Event, Row, Seq, Timestamp};
+
+use crate::State;
+
+impl State {
+    /// Events which, folded into a new state by [`State::from_baseline`], give this state exactly, and which tell a
+    /// placement view all that it would know.
+    #[must_use]
+    pub fn baseline(&self) -> Vec<Event> {
+        let rows = std::iter::once(Row::Header(self.header.clone()))
+            .chain(self.agents.values().cloned().map(Row::Agent))
+            .chain(self.definitions.iter().map(|((_, version), spec)| Row::Definition(spec.clone(), *version)))
+            .chain(self.tasks.values().cloned().map(Row::Task))
+            .chain(self.offers.values().cloned().map(Row::Offer))
+            .chain(self.apps.values().cloned().map(Row::App))
+            .chain(self.deployments.values().cloned().map(Row::Deployment));
+        rows.map(|row| Event::Restored { row: Box::new(row) }).collect()
+    }
+
+    /// Folds a baseline that was made after record `seq`.
+    #[must_use]
+    pub fn from_baseline(seq: Seq, epoch: Epoch, at: Timestamp, events: &[Event]) -> Self {
+        let mut state = Self { seq, epoch, at, ..Self::default() };
+        for event in events {
+            state.apply_event(event);
+        }
+        state
+    }
+}

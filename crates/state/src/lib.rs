@@ -1,0 +1,118 @@
+//! The fold: what the cluster looks like after a record.
+//!
+//! [`State::apply`] is total and pure, so the same records give the same state everywhere: in the master, in
+//! a standby, in a replay. Nothing else changes a state. This crate knows the model and nothing of why an event
+//! was decided.
+
+mod apply;
+mod baseline;
+mod check;
+mod index;
+mod table;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use model::{
+    Agent, AgentId, App, AppId, AppSpec, AppVersion, Deployment, DeploymentId, Epoch, Hash, Header, Offer, OfferId,
+    Resources, Seq, Task, TaskId, Timestamp,
+};
+
+pub use check::Violation;
+pub use index::{AppTasks, ENDED_TASKS_KEPT, ENDED_TASKS_KEPT_PER_APP};
+pub use table::Table;
+
+/// Everything the log says so far.
+#[derive(Debug, Clone, Default)]
+pub struct State {
+    pub seq: Seq,
+    pub epoch: Epoch,
+    /// The time of the last command.
+    pub at: Timestamp,
+    pub header: Header,
+    pub agents: Table<AgentId, Agent>,
+    pub apps: Table<AppId, App>,
+    /// Every app definition that an app or a task that is not over refers to.
+    pub definitions: Table<(AppId, AppVersion), Arc<AppSpec>>,
+    /// Active tasks, and the newest of those that ended.
+    pub tasks: Table<TaskId, Task>,
+    /// Offers that are still open.
+    pub offers: Table<OfferId, Offer>,
+    /// Deployments that are under way.
+    pub deployments: Table<DeploymentId, Deployment>,
+    index: index::Index,
+}
+
+impl State {
+    /// The definition that a task runs.
+    #[must_use]
+    pub fn definition(&self, app: &AppId, version: AppVersion) -> Option<&Arc<AppSpec>> {
+        self.definitions.get(&(app.clone(), version))
+    }
+
+    /// The tasks of an app, counted and listed.
+    #[must_use]
+    pub fn tasks_of_app(&self, app: &AppId) -> &AppTasks {
+        self.index.apps.get(app).unwrap_or(AppTasks::none())
+    }
+
+    pub fn active_tasks_of_app<'a>(&'a self, app: &AppId) -> impl Iterator<Item = &'a Task> {
+        self.tasks_of_app(app).active.iter().filter_map(|id| self.tasks.get(id))
+    }
+
+    pub fn active_tasks_on(&self, agent: AgentId) -> impl Iterator<Item = &Task> {
+        self.index.active_on_agent.get(&agent).into_iter().flatten().filter_map(|id| self.tasks.get(id))
+    }
+
+    /// What the active tasks of an agent take.
+    #[must_use]
+    pub fn used_on(&self, agent: AgentId) -> Resources {
+        let mut used = Resources::default();
+        for task in self.active_tasks_on(agent) {
+            used.add(&task.resources);
+        }
+        used
+    }
+
+    /// Apps for which something is still to be done: instances to start or to end, or a deployment to finish.
+    #[must_use]
+    pub fn unsettled_apps(&self) -> &BTreeSet<AppId> {
+        &self.index.unsettled
+    }
+
+    /// Whether an app runs exactly what is wanted.
+    #[must_use]
+    pub fn is_settled(&self, app: &AppId) -> bool {
+        !self.index.unsettled.contains(app)
+    }
+
+    /// The open deployments that hold an app.
+    pub fn deployments_of(&self, app: &AppId) -> impl Iterator<Item = &Deployment> {
+        self.index.deployments.get(app).into_iter().flatten().filter_map(|id| self.deployments.get(id))
+    }
+
+    /// How many tasks are active, by state.
+    #[must_use]
+    pub fn active_by_state(&self) -> &BTreeMap<model::TaskState, u32> {
+        &self.index.active_by_state
+    }
+
+    /// The hash of everything that a baseline rebuilds; kept incrementally, the same after the same records.
+    #[must_use]
+    pub fn hash(&self) -> Hash {
+        let mut hasher = blake3::Hasher::new();
+        let header = rmp_serde::to_vec(&(self.seq, self.epoch, self.at, &self.header)).expect("plain data");
+        hasher.update(&header);
+        for sum in [
+            self.agents.sum(),
+            self.apps.sum(),
+            self.definitions.sum(),
+            self.tasks.sum(),
+            self.offers.sum(),
+            self.deployments.sum(),
+        ] {
+            hasher.update(&sum.to_le_bytes());
+        }
+        Hash(*hasher.finalize().as_bytes())
+    }
+}

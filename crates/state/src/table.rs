@@ -1,0 +1,98 @@
+//! An ordered table that keeps a hash of its rows as they change.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+/// Rows by key. The sum of the rows' hashes is kept, so that the hash of a large state costs only what changed.
+#[derive(Debug, Clone)]
+pub struct Table<K, V> {
+    rows: BTreeMap<K, Row<V>>,
+    sum: u128,
+}
+
+#[derive(Debug, Clone)]
+struct Row<V> {
+    value: V,
+    hash: u128,
+}
+
+impl<K, V> Default for Table<K, V> {
+    fn default() -> Self {
+        Self { rows: BTreeMap::new(), sum: 0 }
+    }
+}
+
+impl<K: Ord + Serialize, V: Serialize> Table<K, V> {
+    #[must_use]
+    pub fn get(&self, key: &K) -> Option<&V> {
+        self.rows.get(key).map(|row| &row.value)
+    }
+
+    #[must_use]
+    pub fn contains(&self, key: &K) -> bool {
+        self.rows.contains_key(key)
+    }
+
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&K, &V)> {
+        self.rows.iter().map(|(key, row)| (key, &row.value))
+    }
+
+    pub fn keys(&self) -> impl DoubleEndedIterator<Item = &K> {
+        self.rows.keys()
+    }
+
+    pub fn values(&self) -> impl DoubleEndedIterator<Item = &V> {
+        self.rows.values().map(|row| &row.value)
+    }
+
+    pub(crate) fn insert(&mut self, key: K, value: V) {
+        let hash = hash_of(&key, &value);
+        self.sum = self.sum.wrapping_add(hash);
+        if let Some(old) = self.rows.insert(key, Row { value, hash }) {
+            self.sum = self.sum.wrapping_sub(old.hash);
+        }
+    }
+
+    pub(crate) fn remove(&mut self, key: &K) -> Option<V> {
+        let row = self.rows.remove(key)?;
+        self.sum = self.sum.wrapping_sub(row.hash);
+        Some(row.value)
+    }
+
+    /// Changes a row in place; nothing happens when there is none.
+    pub(crate) fn update(&mut self, key: &K, change: impl FnOnce(&mut V)) {
+        if let Some(row) = self.rows.get_mut(key) {
+            change(&mut row.value);
+            let hash = hash_of(key, &row.value);
+            self.sum = self.sum.wrapping_sub(row.hash).wrapping_add(hash);
+            row.hash = hash;
+        }
+    }
+
+    pub(crate) const fn sum(&self) -> u128 {
+        self.sum
+    }
+
+    /// The sum made anew from the rows, for checks.
+    pub(crate) fn recomputed_sum(&self) -> u128 {
+        self.rows.iter().fold(0, |sum, (key, row)| sum.wrapping_add(hash_of(key, &row.value)))
+    }
+}
+
+fn hash_of<K: Serialize, V: Serialize>(key: &K, value: &V) -> u128 {
+    let mut hasher = blake3::Hasher::new();
+    rmp_serde::encode::write(&mut hasher, &(key, value)).expect("rows are plain data");
+    let hash = hasher.finalize();
+    u128::from_le_bytes(hash.as_bytes()[..16].try_into().expect("a hash has 32 bytes"))
+}

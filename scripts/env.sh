@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# Prints the settings with which cargo finds the shared build folder and the prebuilt RocksDB: eval "$(make -s env)"
+source "$(dirname "${BASH_SOURCE[0]}")/prepare.sh"
+
+for name in CARGO_TARGET_DIR ROCKSDB_LIB_DIR ROCKSDB_STATIC; do
+  if [ -n "${!name:-}" ]; then
+    printf 'export %s=%q\n' "$name" "${!name}"
+  fi
+done

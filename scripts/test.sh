@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# The whole test suite, as the continuous integration runs it. Stops at the first stage that fails.
+source "$(dirname "${BASH_SOURCE[0]}")/prepare.sh"
+
+# A toolchain of rustup's minimal profile has neither of the two.
+for component in rustfmt clippy; do
+  if ! "cargo-${component/rustfmt/fmt}" --version >/dev/null 2>&1; then
+    say "installing $component"
+    rustup component add "$component" || fail "$component is missing; install it for $(rustc --version)"
+  fi
+done
+
+# Tests that need Docker look at this variable: 1 means they must run, 0 that they skip themselves.
+if [ -z "${BAYPLAN_TEST_DOCKER:-}" ]; then
+  docker_host=${DOCKER_HOST:-unix:///var/run/docker.sock}
+  if [ "${docker_host#unix://}" = "$docker_host" ] ||
+    curl --silent --fail --max-time 10 --unix-socket "${docker_host#unix://}" http://docker/_ping >/dev/null; then
+    export BAYPLAN_TEST_DOCKER=1
+  else
+    export BAYPLAN_TEST_DOCKER=0
+  fi
+fi
+without_docker() {
+  say "##### NO DOCKER ENGINE AT ${docker_host:-all}: the tests that need one are SKIPPED #####"
+}
+[ "$BAYPLAN_TEST_DOCKER" = 1 ] || without_docker
+
+stage() {
+  say "$1"
+  shift
+  "$@" || fail "this stage failed: $*"
+}
+
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+
+run_tests() {
+  cargo test --workspace --no-fail-fast 2>&1 | tee "$log"
+}
+
+stage "formatting" cargo fmt --all --check
+stage "lints" cargo clippy --workspace --all-targets --quiet -- --deny warnings
+stage "tidy checks" cargo xtask tidy
+stage "the binary that the tests start" cargo build --package bayplan
+stage "tests" run_tests
+
+counts=$(awk '/^test result:/ { passed += $4; failed += $6; ignored += $8 } END { print passed + 0, failed + 0, ignored + 0 }' "$log")
+read -r passed failed ignored <<<"$counts"
+[ "$BAYPLAN_TEST_DOCKER" = 1 ] || without_docker
+say "all stages passed: $passed tests passed, $failed failed, $ignored ignored"

@@ -1,0 +1,55 @@
+//! Bad input gets a clear error and changes nothing; what cannot run waits or fails with the reason.
+
+use crate::harness::{Cluster, eventually};
+
+#[test]
+fn bad_definitions_are_refused_by_field_and_leave_no_trace() {
+    let cluster = Cluster::dev("43000-43009", &[]);
+    cluster
+        .deploy(r#"{"id": "a", "cmd": "sleep 1000", "cpus": 0.1, "mem": 32, "dependencies": ["/b"], "instances": 0}"#);
+    let refused = [
+        ("{not json", 400, "Invalid JSON"),
+        (r#"{"id": "x", "cmd": "true", "colour": "red"}"#, 422, "colour"),
+        (r#"{"id": "x", "cmd": "true", "cpus": -1}"#, 422, "cpus"),
+        (r#"{"id": "x y", "cmd": "true"}"#, 422, "id"),
+        (r#"{"id": "x", "cmd": "true", "healthChecks": [{"protocol": "TCP"}]}"#, 422, "healthChecks"),
+        (r#"{"id": "b", "cmd": "true", "dependencies": ["/a"]}"#, 422, "/a -> /b -> /a"),
+    ];
+    let before = cluster.get("/v2/apps");
+    for (body, status, named) in refused {
+        let (code, answer) = cluster.call("POST", "/v2/apps", Some(body));
+        assert_eq!(code, status, "{body}: {answer}");
+        assert!(answer.to_string().contains(named), "{body}: {answer}");
+    }
+    assert_eq!(cluster.get("/v2/apps"), before);
+}
+
+#[test]
+fn too_many_instances_wait_and_say_why() {
+    let cluster = Cluster::dev("43010-43019", &[]);
+    cluster.deploy(r#"{"id": "many", "cmd": "exec sleep 1000", "cpus": 4, "mem": 32, "instances": 2000}"#);
+    cluster.wait_for_running("many", 2);
+    let status = eventually("the reason is told", || {
+        let output = cluster.cli(&["status"]);
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        text.contains("many").then_some(text)
+    });
+    assert!(status.contains("1998") && status.to_lowercase().contains("cpus"), "{status}");
+}
+
+#[test]
+fn a_crash_loop_is_slowed_down() {
+    let cluster = Cluster::dev("43020-43029", &[]);
+    cluster
+        .deploy(r#"{"id": "crash", "cmd": "exit 3", "cpus": 0.1, "mem": 32, "backoffSeconds": 1, "backoffFactor": 2}"#);
+    let delays = eventually("it was delayed three times", || {
+        let mut delays = Vec::new();
+        for record in cluster.events() {
+            for event in record["events"].as_array().expect("events") {
+                delays.extend(event["launch_delayed"]["delay_ms"].as_u64());
+            }
+        }
+        (delays.len() >= 3).then_some(delays)
+    });
+    assert_eq!(delays[..3], [1_000, 2_000, 4_000]);
+}
