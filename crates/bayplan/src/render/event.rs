@@ -93,14 +93,14 @@ const fn removed(reason: RemovalReason) -> &'static str {
 
 fn offered(batch: &OfferBatch) -> String {
     let pairs = batch.offers.iter().zip(&batch.agents).map(|(offer, agent)| format!("{offer} on {agent}"));
-    listed(pairs.collect(), "offer")
+    listed(&pairs.collect::<Vec<_>>(), "offer")
 }
 
 fn ids(offers: &[OfferId]) -> String {
-    listed(offers.iter().map(ToString::to_string).collect(), "offer")
+    listed(&offers.iter().map(ToString::to_string).collect::<Vec<_>>(), "offer")
 }
 
-fn listed(names: Vec<String>, what: &str) -> String {
+fn listed(names: &[String], what: &str) -> String {
     if names.len() <= LISTED {
         return names.join(", ");
     }
