@@ -1,8 +1,8 @@
 //! The log for people: one line per event.
 
 use model::{
-    AgentDescription, AppSpec, Container, Deployment, DeploymentOutcome, DisconnectReason, Event, Invocation,
-    KillReason, LaunchedTask, OfferBatch, OfferId, Record, RemovalReason, Row, TaskState, Timestamp,
+    AgentDescription, AppSpec, Container, Deployment, DeploymentOutcome, DeploymentStep, DisconnectReason, Event,
+    Invocation, KillReason, LaunchedTask, OfferBatch, OfferId, Record, RemovalReason, Row, TaskState, Timestamp,
 };
 use protocol::operator::Quantities;
 
@@ -154,13 +154,11 @@ fn command(app: &AppSpec) -> String {
 }
 
 fn steps(deployment: &Deployment) -> String {
-    let step = |actions: Vec<String>| listed(actions, "action");
-    let steps: Vec<String> = deployment
-        .steps
-        .iter()
-        .map(|one| step(one.actions.iter().map(|action| format!("{:?} {}", action.kind, action.app)).collect()))
-        .collect();
-    steps.join("; then ")
+    let actions = |step: &DeploymentStep| {
+        let told = step.actions.iter().map(|action| format!("{:?} {}", action.kind, action.app));
+        listed(&told.collect::<Vec<_>>(), "action")
+    };
+    deployment.steps.iter().map(actions).collect::<Vec<_>>().join("; then ")
 }
 
 fn restored(row: &Row) -> String {
