@@ -116,6 +116,7 @@ impl<L: EventLog> Leader<L> {
         kind: CommandKind,
         next: &mut Batch,
     ) -> Result<Option<Arc<Record>>, SubmitError> {
+        let began_at = Instant::now();
         let cause = mint(principal, kind, self.world.state.at);
         let events = scheduler::decide(&self.world, &cause)?;
         if events.is_empty() {
@@ -126,7 +127,7 @@ impl<L: EventLog> Leader<L> {
         let sealed = self.seal_and_apply(record, next.bytes)?;
         self.tip = Tip { seq, epoch, hash: sealed.hash };
         let record = Arc::clone(&sealed.record);
-        next.push(sealed, self.tip);
+        next.push(sealed, self.tip, began_at);
         self.allocation = match self.allocation {
             Allocation::Settled => Allocation::Due,
             other => other,
