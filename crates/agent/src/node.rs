@@ -23,7 +23,7 @@ use crate::outbox::Outbox;
 use crate::reconcile::{Actual, Disregarded, kind_of, reconcile};
 use crate::runner::{Runner, Seen};
 use crate::sandbox::Sandboxes;
-use crate::{AgentError, status};
+use crate::{AgentError, metrics, status};
 
 /// Inputs taken at once; also how many may wait.
 pub(crate) const MAX_INPUTS: usize = 1024;
@@ -171,6 +171,7 @@ impl Node {
     async fn commit(&mut self, shutdown: &mut (impl Future<Output = Shutdown> + Unpin)) -> Option<Shutdown> {
         while let Err(error) = self.write().await {
             tracing::error!(folder = %self.folder.display(), %error, "cannot write the journal; trying again");
+            metrics::journal_failed();
             tokio::select! {
                 order = &mut *shutdown => return Some(order),
                 () = tokio::time::sleep(WRITE_AGAIN) => {}
@@ -408,6 +409,7 @@ impl Node {
 
     /// Hands the next report over when none is on its way.
     fn flush(&mut self) {
+        metrics::set_updates_waiting(self.state.outbox.unacknowledged());
         if let Ok(permit) = self.reports.try_reserve()
             && let Some(batch) = self.state.outbox.next_batch()
         {
