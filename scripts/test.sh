@@ -41,7 +41,7 @@ run_tests() {
 stage "formatting" cargo fmt --all --check
 stage "lints" cargo clippy --workspace --all-targets --quiet -- --deny warnings
 stage "tidy checks" cargo xtask tidy
-stage "the binary that the tests start" cargo build --package bayplan
+stage "the binaries that the tests start" cargo build --package bayplan --package agent --bins
 stage "tests" run_tests
 
 counts=$(awk '/^test result:/ { passed += $4; failed += $6; ignored += $8 } END { print passed + 0, failed + 0, ignored + 0 }' "$log")
