@@ -41,6 +41,11 @@ run_tests() {
 stage "formatting" cargo fmt --all --check
 stage "lints" cargo clippy --workspace --all-targets --quiet -- --deny warnings
 stage "tidy checks" cargo xtask tidy
+if command -v promtool >/dev/null; then
+  stage "alerts" promtool test rules dashboards/alerts_test.yml
+else
+  say "no promtool on this machine: the tests of the alerts are skipped"
+fi
 stage "the binaries that the tests start" cargo build --package bayplan --package agent --bins
 stage "tests" run_tests
 
