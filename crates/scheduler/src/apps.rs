@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use model::{
-    ActionKind, App, AppId, AppSpec, AppVersion, Deployment, DeploymentAction, DeploymentStep, Event, KillReason, Timestamp,
+    ActionKind, App, AppId, AppSpec, AppVersion, Deployment, DeploymentAction, DeploymentStep, Event, KillReason,
+    Timestamp,
 };
 
 use crate::draft::Draft;
