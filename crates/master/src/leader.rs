@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use eventlog::{AppendError, EventLog};
-use model::{CommandKind, Epoch, Position, Principal, Record, SealedRecord, Seq, Timestamp, Tip};
+use model::{Command, CommandKind, Epoch, Event, Position, Principal, Record, SealedRecord, Seq, Timestamp, Tip};
 use scheduler::World;
 use tokio::sync::{mpsc, watch};
 
@@ -121,6 +121,10 @@ impl<L: EventLog> Leader<L> {
         if events.is_empty() {
             return Ok(None);
         }
+        self.record(cause, events, next).map(Some)
+    }
+
+    fn record(&mut self, cause: Command, events: Vec<Event>, next: &mut Batch) -> Result<Arc<Record>, SubmitError> {
         let (seq, epoch) = (self.tip.seq.next(), self.tip.epoch);
         let record = Record { seq, epoch, previous: self.tip.hash, cause, events, state_hash: None };
         let sealed = self.seal_and_apply(record, next.bytes)?;
@@ -131,7 +135,7 @@ impl<L: EventLog> Leader<L> {
             Allocation::Settled => Allocation::Due,
             other => other,
         };
-        Ok(Some(record))
+        Ok(record)
     }
 
     fn seal_and_apply(&mut self, record: Record, batch_bytes: usize) -> Result<SealedRecord, SubmitError> {
@@ -160,11 +164,25 @@ impl<L: EventLog> Leader<L> {
         }
         match self.decide(Principal::new("master"), CommandKind::Allocate, next) {
             Ok(Some(_)) => {}
-            Ok(None) => self.allocation = Allocation::Settled,
+            Ok(None) => {
+                if next.records.is_empty() && self.reads.health().writable.is_err() {
+                    self.knock(next);
+                }
+                self.allocation = Allocation::Settled;
+            }
             Err(why) => {
                 tracing::error!(%why, "the allocation was refused");
                 self.allocation = Allocation::NotBefore(Instant::now() + RETRY_AFTER);
             }
+        }
+    }
+
+    /// Asks a log that refused an append whether it takes writes again, by a record of nothing: whoever looks at the
+    /// master's health must not have to wait until somebody tries a change.
+    fn knock(&mut self, next: &mut Batch) {
+        let cause = mint(Principal::new("master"), CommandKind::Allocate, self.world.state.at);
+        if let Err(why) = self.record(cause, Vec::new(), next) {
+            tracing::error!(%why, "a record of nothing was refused");
         }
     }
 
@@ -203,11 +221,17 @@ impl<L: EventLog> Leader<L> {
                 crate::metrics::batch_durable(&sent.batch, sent.began_at);
                 self.position = position;
                 self.durable = sent.batch.tip;
-                self.reads.set_writable(Ok(()));
+                if self.reads.health().writable.is_err() {
+                    tracing::info!("the log takes writes again");
+                    self.reads.set_writable(Ok(()));
+                }
                 self.publish(sent.batch).await
             }
             Err(why @ (AppendError::Full { .. } | AppendError::Unavailable { .. })) => {
-                tracing::warn!(%why, "the log refused an append; nothing of it was acknowledged");
+                // Once for as long as it lasts.
+                if self.reads.health().writable.is_ok() {
+                    tracing::warn!(%why, "the log refused an append; nothing of it was acknowledged");
+                }
                 self.start_over(sent.batch, next, why.to_string()).await
             }
             Err(why) => {
@@ -281,7 +305,7 @@ fn instant_of(at: Timestamp) -> Instant {
 }
 
 /// The record that begins a leadership.
-pub(crate) fn epoch_start(world: &World, tip: Tip, cause: model::Command) -> Result<SealedRecord, SubmitError> {
+pub(crate) fn epoch_start(world: &World, tip: Tip, cause: Command) -> Result<SealedRecord, SubmitError> {
     let events = scheduler::decide(world, &cause)?;
     let (seq, epoch): (Seq, Epoch) = (tip.seq.next(), tip.epoch.next());
     Ok(Record { seq, epoch, previous: tip.hash, cause, events, state_hash: None }.seal())
