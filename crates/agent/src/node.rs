@@ -12,6 +12,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use model::{AgentDescription, StatusUpdate, TaskId, TaskStatus, Timestamp};
 use protocol::agent::{Acknowledgement, AgentIdentity, Desired, DesiredTask};
 use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::config::Shutdown;
@@ -35,6 +36,8 @@ const WRITE_AGAIN: Duration = Duration::from_secs(1);
 const LIST_AGAIN: Duration = Duration::from_secs(5);
 /// What tasks may take, beside their grace, to end when the agent is stopped with them.
 const STOP_ALLOWANCE: Duration = Duration::from_secs(20);
+/// What removing what they left may take after that.
+const REMOVE_LIMIT: Duration = Duration::from_secs(10);
 /// How long an agent that leaves waits for starts that are under way.
 const LEAVE_LIMIT: Duration = Duration::from_secs(5);
 
@@ -429,7 +432,7 @@ impl Node {
         }
     }
 
-    /// Stops every task and keeps the ends.
+    /// Stops every task, keeps the ends, and leaves nothing else behind.
     async fn stop_tasks(&mut self, mut inputs: mpsc::Receiver<Input>) {
         let live = self.ledger.tasks.iter().filter(|(_, entry)| entry.end.is_none());
         let stops: Vec<(TaskId, u64)> = live.map(|(task, entry)| (task.clone(), entry.kill_grace_ms)).collect();
@@ -445,9 +448,30 @@ impl Node {
                 let left = self.ledger.tasks.iter().filter(|(_, entry)| entry.end.is_none());
                 let left: Vec<&str> = left.map(|(task, _)| task.as_str()).collect();
                 tracing::error!(tasks = left.join(", "), "these tasks did not end and are left to themselves");
-                return;
+                break;
             }
             self.take_last(&mut batch).await;
+        }
+        self.remove_ended().await;
+    }
+
+    /// Frees what ended tasks hold. The master has not heard of these ends, but the journal has them.
+    async fn remove_ended(&self) {
+        if !self.state.facts.is_empty() {
+            return;
+        }
+        let mut removals = JoinSet::new();
+        for (task, entry) in self.ledger.tasks.iter().filter(|(_, entry)| entry.end.is_some()) {
+            let Some(containerizer) = self.containerizers.get(&entry.containerizer).cloned() else { continue };
+            let task = task.clone();
+            removals.spawn(async move {
+                if let Err(error) = containerizer.remove(&task).await {
+                    tracing::warn!(%task, %error, "cannot remove what an ended task left; the next start tries again");
+                }
+            });
+        }
+        if tokio::time::timeout(REMOVE_LIMIT, removals.join_all()).await.is_err() {
+            tracing::warn!("not everything that ended tasks left could be removed in time; the next start tries again");
         }
     }
 
