@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use model::{
-    ActionKind, App, AppId, AppSpec, AppVersion, DeploymentAction, DeploymentStep, Event, KillReason, Timestamp,
+    ActionKind, App, AppId, AppSpec, AppVersion, Deployment, DeploymentAction, DeploymentStep, Event, KillReason,
+    Timestamp,
 };
 
 use crate::draft::Draft;
@@ -97,13 +98,21 @@ impl Draft<'_> {
         AppVersion(Timestamp(self.now().0.max(after_old)))
     }
 
+    /// Whether the changes leave alone what runs, and concern every app of the deployments that they would interrupt: then
+    /// nothing that these began is lost. Scaling an app whose instances do not come up needs no force, for example.
+    fn carries_on(&self, changes: &BTreeMap<AppId, Change>) -> bool {
+        let mut held = changes.keys().flat_map(|app| self.state().deployments_of(app)).flat_map(Deployment::actions);
+        changes.values().all(|change| change.action == ActionKind::ScaleApplication)
+            && held.all(|action| changes.contains_key(&action.app))
+    }
+
     fn start_changes(&mut self, changes: BTreeMap<AppId, Change>, force: bool) -> Result<(), Rejection> {
         let ids: BTreeSet<AppId> = changes.keys().cloned().collect();
         let apps = &self.state().apps;
         let new_spec = |id: &AppId| changes.get(id).map(|change| change.spec.as_ref());
         let spec_of = |id: &AppId| new_spec(id).or_else(|| apps.get(id).map(|row| row.spec.as_ref()));
         let steps = dependencies::layers(&ids, spec_of)?;
-        self.unlock(&ids.iter().collect::<Vec<_>>(), force)?;
+        self.unlock(&ids.iter().collect::<Vec<_>>(), force || self.carries_on(&changes))?;
         let version = changes.values().map(|change| change.version.0).max().unwrap_or(self.now());
         let steps = steps
             .into_iter()
