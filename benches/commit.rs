@@ -26,7 +26,7 @@ fn main() {
     let runtime = Runtime::new().expect("a runtime");
     runtime.block_on(async {
         println!("### Commands, durable when answered\n\n{}", commands(folder.path()).await);
-        println!("### Launches, durable, without agents\n\n{}", launches(folder.path()).await);
+        println!("### Launches, durable, on agents that nobody plays\n\n{}", launches(folder.path()).await);
     });
 }
 

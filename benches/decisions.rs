@@ -45,7 +45,10 @@ fn main() {
         }
     }
     println!("### Pure placement decisions, one thread\n\n{table}");
-    println!("Medians of 5 rounds, which lay within {:.0} % at worst.", widest * 100.0);
+    println!(
+        "Medians of 5 rounds, by the CPU time of one thread; the rounds lay within {:.0} % at worst.",
+        widest * 100.0
+    );
 }
 
 const NOWHERE: &str = "fits nowhere";

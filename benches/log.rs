@@ -48,13 +48,7 @@ fn main() {
     );
     let mut reads = Table::new(
         0,
-        [
-            "records per message",
-            "as written (records/s)",
-            "after reopening (records/s)",
-            "after reopening (MB/s)",
-            "memory (records/s)",
-        ],
+        ["records per message", "as written (records/s)", "after reopening (records/s)", "after reopening (MB/s)"],
     );
     let mut widest: f64 = 0.0;
     for (size, count) in BATCHES {
@@ -78,7 +72,6 @@ fn main() {
             number(measured.read.median()),
             number(measured.read_reopened.median()),
             number(measured.read_reopened.median() * bytes_per_record / 1e6),
-            number(measured.read_memory.median()),
         ]);
     }
     println!("### Appending, durable, one append at a time\n\n{appends}");
@@ -96,7 +89,6 @@ struct Measured {
     memory: Rate,
     read: Rate,
     read_reopened: Rate,
-    read_memory: Rate,
 }
 
 async fn measure(folder: &Path, batches: &[Batch]) -> Measured {
@@ -108,16 +100,15 @@ async fn measure(folder: &Path, batches: &[Batch]) -> Measured {
         rocks.push(append_all(&log, batches).await);
         let bytes: Vec<Vec<u8>> = batches.iter().map(joined).collect();
         file.push(append_to_file(&folder.join("plain"), &bytes, batches));
-        let in_memory = MemoryLog::default();
-        memory.push(append_all(&in_memory, batches).await);
+        memory.push(append_all(&MemoryLog::default(), batches).await);
         if round + 1 < ROUNDS {
             log.close().await;
             std::fs::remove_dir_all(&path).expect("the log is removed");
         } else {
-            last = Some((path, log, in_memory));
+            last = Some((path, log));
         }
     }
-    let (path, log, in_memory) = last.expect("there was a round");
+    let (path, log) = last.expect("there was a round");
     let read = read_all(&log).await;
     log.close().await;
     let log = RocksLog::open(&path, Options::default()).await.expect("the log opens again");
@@ -131,7 +122,6 @@ async fn measure(folder: &Path, batches: &[Batch]) -> Measured {
         memory: Rate::of_rounds(memory),
         read,
         read_reopened,
-        read_memory: read_all(&in_memory).await,
     }
 }
 

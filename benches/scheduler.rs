@@ -12,7 +12,7 @@ use scheduler::{LAUNCHES_PER_ALLOCATION, decide};
 
 const AGENTS: [u32; 3] = [100, 1_000, 10_000];
 const POLICIES: [&str; 2] = ["best-fit", "spread"];
-const ROUND: Duration = Duration::from_millis(150);
+const ROUND: Duration = Duration::from_millis(100);
 const APPS: u32 = 100;
 
 fn main() {
@@ -44,7 +44,8 @@ fn main() {
         }
     }
     println!("### One allocation of {LAUNCHES_PER_ALLOCATION} launches, one thread, no log\n\n{table}");
-    println!("### Commands beside what is there already, best-fit, 1,000 agents\n\n{}", commands());
+    println!("### To decide one command beside what is there already, best-fit, 1,000 agents\n\n{}", commands());
+    println!("Medians of 5 rounds, by the CPU time of one thread.");
 }
 
 fn wants() -> [(&'static str, Vec<Arc<AppSpec>>); 2] {
@@ -109,7 +110,7 @@ fn commands() -> Table {
         let mut cluster = settled(apps, instances);
         let us = |cluster: &Cluster, kind: CommandKind| {
             let cause = cluster.command(kind);
-            let rate = rate(ROUND / 3, || {
+            let rate = rate(ROUND / 2, || {
                 decide(&cluster.world, &cause).expect("accepted");
                 1
             });

@@ -42,5 +42,8 @@ fn main() -> ExitCode {
         runtime.block_on(whole::measure(folder.path(), engine.is_ok()))
     );
     process::remove_cgroups();
+    if let Ok(engine) = engine {
+        runtime.block_on(docker::remove_all(&engine));
+    }
     ExitCode::SUCCESS
 }

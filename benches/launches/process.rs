@@ -3,10 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use agent::containerizer::process::ProcessContainerizer;
 use bayplan_benches::{Rate, Table, number, ratio};
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeValLike;
 use tokio::runtime::Runtime;
 
 use crate::{AT_ONCE, CGROUP_PARENT, task};
@@ -44,12 +46,22 @@ pub(crate) fn measure(runtime: &Runtime, folder: &Path) -> String {
     let containerizer = ProcessContainerizer::open(runs, None, Some(CGROUP_PARENT));
     let parents = cgroup_parents();
     let mut rates: Vec<[Vec<f64>; 3]> = vec![Default::default(); KINDS.len()];
+    let mut cpu_ms = [Vec::new(), Vec::new(), Vec::new()];
     for round in 0..ROUNDS {
         eprintln!("processes: round {} of {ROUNDS}", round + 1);
         for ((until, at_once), rates) in KINDS.into_iter().zip(&mut rates) {
-            rates[0].push(raw(until, at_once, &[]));
-            rates[1].push(raw(until, at_once, &parents));
-            rates[2].push(runtime.block_on(ours(&containerizer, folder, until, at_once)));
+            for (way, rates) in rates.iter_mut().enumerate() {
+                let before = cpu_time_with_children();
+                rates.push(match way {
+                    0 => raw(until, at_once, &[]),
+                    1 => raw(until, at_once, &parents),
+                    _ => runtime.block_on(ours(&containerizer, folder, until, at_once)),
+                });
+                if matches!(until, Until::Ended) {
+                    let took = cpu_time_with_children() - before;
+                    cpu_ms[way].push(took.as_secs_f64() * 1_000.0 / TASKS as f64);
+                }
+            }
         }
     }
     let mut table = Table::new(
@@ -60,6 +72,7 @@ pub(crate) fn measure(runtime: &Runtime, folder: &Path) -> String {
             "start, 16 at a time (tasks/s)",
             "start to end, 16 at a time (tasks/s)",
             "start, 16 at a time, of fork + exec",
+            "CPU time from start to end (ms/task)",
         ],
     );
     let ways = ["fork + exec", "fork + exec + cgroups", "process containerizer"];
@@ -67,6 +80,7 @@ pub(crate) fn measure(runtime: &Runtime, folder: &Path) -> String {
         let mut row = vec![name.to_owned()];
         row.extend(rates.iter().map(|rates| number(Rate::of_rounds(rates[way].clone()).median())));
         row.push(format!("{:.2}", ratio(&rates[1][way], &rates[1][0])));
+        row.push(number(Rate::of_rounds(cpu_ms[way].clone()).median()));
         table.row(row);
     }
     let groups = match parents.len() {
@@ -74,6 +88,15 @@ pub(crate) fn measure(runtime: &Runtime, folder: &Path) -> String {
         count => format!("Each task with cgroups is in {count} fresh ones, with limits where there are any."),
     };
     format!("{table}\nMedians of {ROUNDS} rounds of {TASKS} tasks, in turns. {groups}\n")
+}
+
+/// Of this process and of all its children that have ended, with theirs.
+fn cpu_time_with_children() -> Duration {
+    let used = [UsageWho::RUSAGE_SELF, UsageWho::RUSAGE_CHILDREN].map(|who| {
+        let usage = getrusage(who).expect("a process may ask about itself");
+        [usage.user_time(), usage.system_time()]
+    });
+    used.into_iter().flatten().map(|time| Duration::from_micros(time.num_microseconds().cast_unsigned())).sum()
 }
 
 fn cgroup_parents() -> Vec<PathBuf> {

@@ -41,12 +41,12 @@ pub(crate) async fn measure(folder: &Path, with_docker: bool) -> Table {
         ("process", 1, Value::Null),
         ("process", 200, Value::Null),
         ("process", 500, Value::Null),
-        ("fake", 200, Value::Null),
-        ("fake", 2_000, Value::Null),
+        ("pretended", 200, Value::Null),
+        ("pretended", 2_000, Value::Null),
     ];
     if with_docker {
         cases.push(("docker", 1, container.clone()));
-        cases.push(("docker", 32, container));
+        cases.push(("docker", 16, container));
     }
     for (name, instances, container) in cases {
         eprintln!("the whole way: {instances} x {name}");
@@ -150,7 +150,7 @@ fn agent_config(master: SocketAddr, folder: PathBuf, containerizer: &str) -> age
     config.resources = Some(RESOURCES.to_owned());
     config.cgroup_parent = Some(CGROUP_PARENT.to_owned());
     config.containerizers = match containerizer {
-        "fake" => Containerizers::Fake(Arc::new(FakeContainerizer::default())),
+        "pretended" => Containerizers::Fake(Arc::new(FakeContainerizer::default())),
         "docker" => Containerizers::Real { docker: DockerEngine::Local },
         _ => Containerizers::Real { docker: DockerEngine::Off },
     };

@@ -53,7 +53,7 @@ impl Cluster {
         Command {
             id: CommandId(id),
             at: Timestamp(1_800_000_000_000 + self.commands),
-            seed: Draws::new(self.commands).next(),
+            seed: Draws::new(self.commands).draw(),
             principal: Principal::new("bench"),
             kind,
         }
