@@ -12,11 +12,13 @@ use crate::output::{BAD, BOLD, BUSY, DIM, GOOD, styled};
 
 /// How many things are listed by name before the rest is counted.
 const LISTED: usize = 4;
+/// As long as `anonymous@127.0.0.1`.
+const PRINCIPAL: usize = 19;
 
 /// Number, time, who caused it, the event's name and what it says. A record without events is a line too.
 pub(crate) fn lines(record: &Record) -> String {
     let start = format!(
-        "{:>6}  {}  {:<12}",
+        "{:>6}  {}  {:<PRINCIPAL$}",
         record.seq.0,
         styled(DIM, &moment(record.cause.at)),
         one_line(&record.cause.principal.to_string())
