@@ -4,6 +4,8 @@
 //! and only then starts, stops and reports anything. What a desired list makes necessary is decided in
 //! `reconcile`; how tasks are run is the containerizers'.
 
+mod stopping;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,12 +14,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use model::{AgentDescription, StatusUpdate, TaskId, TaskStatus, Timestamp};
 use protocol::agent::{Acknowledgement, AgentIdentity, Desired, DesiredTask};
 use tokio::sync::{Semaphore, mpsc, watch};
-use tokio::time::Instant;
 
 use crate::config::Shutdown;
 use crate::containerizer::{Containerizer, Ended, Launch, LaunchError, Phase};
 use crate::journal::Journal;
-use crate::ledger::{Fact, Kind, Ledger, Stop, StopCause};
+use crate::ledger::{Fact, Kind, Ledger, Stop};
 use crate::link::Word;
 use crate::outbox::Outbox;
 use crate::reconcile::{Actual, Disregarded, kind_of, reconcile};
@@ -33,10 +34,6 @@ const MAX_STARTING: usize = 16;
 const WRITE_AGAIN: Duration = Duration::from_secs(1);
 /// Between two tries to find out what a containerizer has.
 const LIST_AGAIN: Duration = Duration::from_secs(5);
-/// What tasks may take, beside their grace, to end when the agent is stopped with them.
-const STOP_ALLOWANCE: Duration = Duration::from_secs(20);
-/// How long an agent that leaves waits for starts that are under way.
-const LEAVE_LIMIT: Duration = Duration::from_secs(5);
 
 #[derive(Debug)]
 pub(crate) enum Input {
@@ -415,55 +412,6 @@ impl Node {
         {
             permit.send(batch.to_vec());
         }
-    }
-
-    /// Waits a moment for starts that are under way, so that the next agent finds the tasks running.
-    async fn leave(&mut self, mut inputs: mpsc::Receiver<Input>) {
-        let deadline = Instant::now() + LEAVE_LIMIT;
-        let mut batch = Vec::new();
-        while self.state.watched.values().any(|watched| watched.actual == Actual::Starting) {
-            if tokio::time::timeout_at(deadline, inputs.recv_many(&mut batch, MAX_INPUTS)).await.is_err() {
-                return;
-            }
-            self.take_last(&mut batch).await;
-        }
-    }
-
-    /// Stops every task and keeps the ends.
-    async fn stop_tasks(&mut self, mut inputs: mpsc::Receiver<Input>) {
-        let live = self.ledger.tasks.iter().filter(|(_, entry)| entry.end.is_none());
-        let stops: Vec<(TaskId, u64)> = live.map(|(task, entry)| (task.clone(), entry.kill_grace_ms)).collect();
-        let longest = stops.iter().map(|(_, grace_ms)| *grace_ms).max().unwrap_or(0);
-        for (task, grace_ms) in stops {
-            self.order_stop(task, Stop { cause: StopCause::AgentStopped, grace_ms });
-        }
-        self.perform_last().await;
-        let deadline = Instant::now() + Duration::from_millis(longest) + STOP_ALLOWANCE;
-        let mut batch = Vec::new();
-        while self.ledger.tasks.values().any(|entry| entry.end.is_none()) {
-            if tokio::time::timeout_at(deadline, inputs.recv_many(&mut batch, MAX_INPUTS)).await.is_err() {
-                let left = self.ledger.tasks.iter().filter(|(_, entry)| entry.end.is_none());
-                let left: Vec<&str> = left.map(|(task, _)| task.as_str()).collect();
-                tracing::error!(tasks = left.join(", "), "these tasks did not end and are left to themselves");
-                return;
-            }
-            self.take_last(&mut batch).await;
-        }
-    }
-
-    /// A batch after the order to stop: desired lists do not count any more.
-    async fn take_last(&mut self, batch: &mut Vec<Input>) {
-        batch.retain(|input| !matches!(input, Input::Master(_)));
-        self.take_batch(batch);
-        self.perform_last().await;
-    }
-
-    async fn perform_last(&mut self) {
-        if let Err(error) = self.write().await {
-            tracing::error!(folder = %self.folder.display(), %error, "cannot write the journal while stopping");
-        }
-        self.state.actions.retain(|action| !matches!(action, Action::Start(_)));
-        self.perform();
     }
 }
 

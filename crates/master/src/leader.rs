@@ -212,12 +212,17 @@ impl<L: EventLog> Leader<L> {
                 crate::metrics::batch_durable(&sent.batch, sent.began_at);
                 self.position = position;
                 self.durable = sent.batch.tip;
-                self.is_refused = false;
-                self.reads.set_writable(Ok(()));
+                if std::mem::take(&mut self.is_refused) {
+                    tracing::info!("the log takes writes again");
+                    self.reads.set_writable(Ok(()));
+                }
                 self.publish(sent.batch).await
             }
             Err(why @ (AppendError::Full { .. } | AppendError::Unavailable { .. })) => {
-                tracing::warn!(%why, "the log refused an append; nothing of it was acknowledged");
+                // Once for as long as it lasts.
+                if !self.is_refused {
+                    tracing::warn!(%why, "the log refused an append; nothing of it was acknowledged");
+                }
                 self.start_over(sent.batch, next, why.to_string()).await
             }
             Err(why) => {
