@@ -105,7 +105,6 @@ fn without_the_option_they_run_with_what_was_asked_for() {
     assert_eq!(status, 201, "{created}");
     assert_modern(&created, false);
     let first = cluster.wait_for_running("docker-tester", 1);
-    wait_until_nothing_is_deployed(&cluster);
     let task = cluster.running_tasks("docker-tester").remove(0);
     assert_container(&inspect(&container_of(task["id"].as_str().expect("an id"))), &task, &created);
 
