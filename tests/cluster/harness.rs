@@ -69,9 +69,10 @@ pub(crate) fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> 
 
 /// Says that a test does not run, and why, past the test runner, which shows nothing of a test that passes.
 pub(crate) fn skip(why: &str) {
-    let name = std::thread::current().name().unwrap_or_default().to_owned();
+    let thread = std::thread::current();
+    let line = format!("##### SKIPPED: {}: {why} #####\n", thread.name().unwrap_or_default());
     // When stderr is closed there is nobody to tell.
-    let _closed = writeln!(std::io::stderr(), "##### SKIPPED: {name}: {why} #####");
+    let _closed = std::io::stderr().write_all(line.as_bytes());
 }
 
 /// What a program printed, on both of its outputs.
