@@ -38,12 +38,27 @@ bayplan_cache=$(cache_folder)
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$bayplan_cache/target}
 mkdir -p "$CARGO_TARGET_DIR" 2>/dev/null || fail "cannot write to $CARGO_TARGET_DIR; set CARGO_TARGET_DIR to a folder of yours"
 
+# All clones share one target folder, and cargo tells their crates apart by the age of files only: it would take what it
+# built for another clone for this one's. So our own crates are built anew when the clone is another; dependencies stay.
+forget_other_clones() {
+  local marker=$CARGO_TARGET_DIR/bayplan-clone
+  [ "$(cat "$marker" 2>/dev/null)" = "$PWD" ] && return 0
+  if [ -e "$marker" ]; then
+    say "the last build was of another clone, in $(cat "$marker"); building our own crates anew"
+  fi
+  rm -f "$marker"
+  cargo clean --workspace --quiet || fail "cannot clear $CARGO_TARGET_DIR (see above)"
+  printf '%s\n' "$PWD" >"$marker"
+}
+
 # Downloading apart from compiling: on a slow line it is clear what takes the time.
 host=$(rustc -vV | sed -n 's/^host: //p')
 if ! cargo fetch --quiet --offline --locked --target "$host" 2>/dev/null; then
   say "downloading the crates"
   cargo fetch --quiet --target "$host" || fail "cargo could not download the crates (see above)"
 fi
+
+forget_other_clones
 
 # In two steps, so that an interrupted build of RocksDB ends this script too.
 rocksdb_settings=$("$scripts/rocksdb.sh" --env)

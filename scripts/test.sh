@@ -49,7 +49,12 @@ run_tests() {
 stage "formatting" cargo fmt --all --check
 stage "lints" cargo clippy --workspace --all-targets --quiet -- --deny warnings
 stage "tidy checks" cargo xtask tidy
-stage "the binary that the tests start" cargo build --package bayplan
+if command -v promtool >/dev/null; then
+  stage "alerts" promtool test rules dashboards/alerts_test.yml
+else
+  say "no promtool on this machine: the tests of the alerts are skipped"
+fi
+stage "the binaries that the tests start" cargo build --package bayplan --package agent --bins
 stage "tests" run_tests
 
 counts=$(awk '/^test result:/ { passed += $4; failed += $6; ignored += $8 } END { print passed + 0, failed + 0, ignored + 0 }' "$log")

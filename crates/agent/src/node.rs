@@ -4,6 +4,8 @@
 //! and only then starts, stops and reports anything. What a desired list makes necessary is decided in
 //! `reconcile`; how tasks are run is the containerizers'.
 
+mod stopping;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,19 +14,17 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use model::{AgentDescription, StatusUpdate, TaskId, TaskStatus, Timestamp};
 use protocol::agent::{Acknowledgement, AgentIdentity, Desired, DesiredTask};
 use tokio::sync::{Semaphore, mpsc, watch};
-use tokio::task::JoinSet;
-use tokio::time::Instant;
 
 use crate::config::Shutdown;
 use crate::containerizer::{Containerizer, Ended, Launch, LaunchError, Phase};
 use crate::journal::Journal;
-use crate::ledger::{Fact, Kind, Ledger, Stop, StopCause};
+use crate::ledger::{Fact, Kind, Ledger, Stop};
 use crate::link::Word;
 use crate::outbox::Outbox;
 use crate::reconcile::{Actual, Disregarded, kind_of, reconcile};
 use crate::runner::{Runner, Seen};
 use crate::sandbox::Sandboxes;
-use crate::{AgentError, status};
+use crate::{AgentError, metrics, status};
 
 /// Inputs taken at once; also how many may wait.
 pub(crate) const MAX_INPUTS: usize = 1024;
@@ -34,12 +34,6 @@ const MAX_STARTING: usize = 16;
 const WRITE_AGAIN: Duration = Duration::from_secs(1);
 /// Between two tries to find out what a containerizer has.
 const LIST_AGAIN: Duration = Duration::from_secs(5);
-/// What tasks may take, beside their grace, to end when the agent is stopped with them.
-const STOP_ALLOWANCE: Duration = Duration::from_secs(20);
-/// What removing what they left may take after that.
-const REMOVE_LIMIT: Duration = Duration::from_secs(10);
-/// How long an agent that leaves waits for starts that are under way.
-const LEAVE_LIMIT: Duration = Duration::from_secs(5);
 
 #[derive(Debug)]
 pub(crate) enum Input {
@@ -174,6 +168,7 @@ impl Node {
     async fn commit(&mut self, shutdown: &mut (impl Future<Output = Shutdown> + Unpin)) -> Option<Shutdown> {
         while let Err(error) = self.write().await {
             tracing::error!(folder = %self.folder.display(), %error, "cannot write the journal; trying again");
+            metrics::journal_failed();
             tokio::select! {
                 order = &mut *shutdown => return Some(order),
                 () = tokio::time::sleep(WRITE_AGAIN) => {}
@@ -413,81 +408,12 @@ impl Node {
 
     /// Hands the next report over when none is on its way.
     fn flush(&mut self) {
+        metrics::set_updates_waiting(self.state.outbox.unacknowledged());
         if let Ok(permit) = self.reports.try_reserve()
             && let Some(batch) = self.state.outbox.next_batch()
         {
             permit.send(batch.to_vec());
         }
-    }
-
-    /// Waits a moment for starts that are under way, so that the next agent finds the tasks running.
-    async fn leave(&mut self, mut inputs: mpsc::Receiver<Input>) {
-        let deadline = Instant::now() + LEAVE_LIMIT;
-        let mut batch = Vec::new();
-        while self.state.watched.values().any(|watched| watched.actual == Actual::Starting) {
-            if tokio::time::timeout_at(deadline, inputs.recv_many(&mut batch, MAX_INPUTS)).await.is_err() {
-                return;
-            }
-            self.take_last(&mut batch).await;
-        }
-    }
-
-    /// Stops every task, keeps the ends, and leaves nothing else behind.
-    async fn stop_tasks(&mut self, mut inputs: mpsc::Receiver<Input>) {
-        let live = self.ledger.tasks.iter().filter(|(_, entry)| entry.end.is_none());
-        let stops: Vec<(TaskId, u64)> = live.map(|(task, entry)| (task.clone(), entry.kill_grace_ms)).collect();
-        let longest = stops.iter().map(|(_, grace_ms)| *grace_ms).max().unwrap_or(0);
-        for (task, grace_ms) in stops {
-            self.order_stop(task, Stop { cause: StopCause::AgentStopped, grace_ms });
-        }
-        self.perform_last().await;
-        let deadline = Instant::now() + Duration::from_millis(longest) + STOP_ALLOWANCE;
-        let mut batch = Vec::new();
-        while self.ledger.tasks.values().any(|entry| entry.end.is_none()) {
-            if tokio::time::timeout_at(deadline, inputs.recv_many(&mut batch, MAX_INPUTS)).await.is_err() {
-                let left = self.ledger.tasks.iter().filter(|(_, entry)| entry.end.is_none());
-                let left: Vec<&str> = left.map(|(task, _)| task.as_str()).collect();
-                tracing::error!(tasks = left.join(", "), "these tasks did not end and are left to themselves");
-                break;
-            }
-            self.take_last(&mut batch).await;
-        }
-        self.remove_ended().await;
-    }
-
-    /// Frees what ended tasks hold. The master has not heard of these ends, but the journal has them.
-    async fn remove_ended(&self) {
-        if !self.state.facts.is_empty() {
-            return;
-        }
-        let mut removals = JoinSet::new();
-        for (task, entry) in self.ledger.tasks.iter().filter(|(_, entry)| entry.end.is_some()) {
-            let Some(containerizer) = self.containerizers.get(&entry.containerizer).cloned() else { continue };
-            let task = task.clone();
-            removals.spawn(async move {
-                if let Err(error) = containerizer.remove(&task).await {
-                    tracing::warn!(%task, %error, "cannot remove what an ended task left; the next start tries again");
-                }
-            });
-        }
-        if tokio::time::timeout(REMOVE_LIMIT, removals.join_all()).await.is_err() {
-            tracing::warn!("not everything that ended tasks left could be removed in time; the next start tries again");
-        }
-    }
-
-    /// A batch after the order to stop: desired lists do not count any more.
-    async fn take_last(&mut self, batch: &mut Vec<Input>) {
-        batch.retain(|input| !matches!(input, Input::Master(_)));
-        self.take_batch(batch);
-        self.perform_last().await;
-    }
-
-    async fn perform_last(&mut self) {
-        if let Err(error) = self.write().await {
-            tracing::error!(folder = %self.folder.display(), %error, "cannot write the journal while stopping");
-        }
-        self.state.actions.retain(|action| !matches!(action, Action::Start(_)));
-        self.perform();
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use eventlog::{AppendError, EventLog};
-use model::{Command, CommandKind, Epoch, Event, Position, Principal, Record, SealedRecord, Seq, Timestamp, Tip};
+use model::{CommandKind, Epoch, Position, Principal, Record, SealedRecord, Seq, Timestamp, Tip};
 use scheduler::World;
 use tokio::sync::{mpsc, watch};
 
@@ -43,6 +43,8 @@ pub(crate) struct Leader<L> {
     pub(crate) stop: watch::Receiver<bool>,
     /// Whether records were decided that an allocation has not seen yet.
     pub(crate) allocation: Allocation,
+    /// Whether the log refused the last append.
+    pub(crate) is_refused: bool,
 }
 
 /// Whether the next batch ends with an allocation.
@@ -116,26 +118,29 @@ impl<L: EventLog> Leader<L> {
         kind: CommandKind,
         next: &mut Batch,
     ) -> Result<Option<Arc<Record>>, SubmitError> {
+        let began_at = Instant::now();
         let cause = mint(principal, kind, self.world.state.at);
         let events = scheduler::decide(&self.world, &cause)?;
-        if events.is_empty() {
+        if events.is_empty() && !self.has_to_try_the_log(&cause.kind, next) {
             return Ok(None);
         }
-        self.record(cause, events, next).map(Some)
-    }
-
-    fn record(&mut self, cause: Command, events: Vec<Event>, next: &mut Batch) -> Result<Arc<Record>, SubmitError> {
         let (seq, epoch) = (self.tip.seq.next(), self.tip.epoch);
         let record = Record { seq, epoch, previous: self.tip.hash, cause, events, state_hash: None };
         let sealed = self.seal_and_apply(record, next.bytes)?;
         self.tip = Tip { seq, epoch, hash: sealed.hash };
         let record = Arc::clone(&sealed.record);
-        next.push(sealed, self.tip);
+        next.push(sealed, self.tip, began_at);
         self.allocation = match self.allocation {
             Allocation::Settled => Allocation::Due,
             other => other,
         };
-        Ok(record)
+        Ok(Some(record))
+    }
+
+    /// While the log refuses, allocations are recorded even if they have nothing to say: somebody has to find out when
+    /// it takes writes again, and clients that ask for the health first would wait for ever.
+    fn has_to_try_the_log(&self, kind: &CommandKind, next: &Batch) -> bool {
+        self.is_refused && *kind == CommandKind::Allocate && next.records.is_empty()
     }
 
     fn seal_and_apply(&mut self, record: Record, batch_bytes: usize) -> Result<SealedRecord, SubmitError> {
@@ -163,26 +168,12 @@ impl<L: EventLog> Leader<L> {
             return;
         }
         match self.decide(Principal::new("master"), CommandKind::Allocate, next) {
-            Ok(Some(_)) => {}
-            Ok(None) => {
-                if next.records.is_empty() && self.reads.health().writable.is_err() {
-                    self.knock(next);
-                }
-                self.allocation = Allocation::Settled;
-            }
+            Ok(Some(record)) if !record.events.is_empty() => {}
+            Ok(_) => self.allocation = Allocation::Settled,
             Err(why) => {
                 tracing::error!(%why, "the allocation was refused");
                 self.allocation = Allocation::NotBefore(Instant::now() + RETRY_AFTER);
             }
-        }
-    }
-
-    /// Asks a log that refused an append whether it takes writes again, by a record of nothing: whoever looks at the
-    /// master's health must not have to wait until somebody tries a change.
-    fn knock(&mut self, next: &mut Batch) {
-        let cause = mint(Principal::new("master"), CommandKind::Allocate, self.world.state.at);
-        if let Err(why) = self.record(cause, Vec::new(), next) {
-            tracing::error!(%why, "a record of nothing was refused");
         }
     }
 
@@ -221,7 +212,7 @@ impl<L: EventLog> Leader<L> {
                 crate::metrics::batch_durable(&sent.batch, sent.began_at);
                 self.position = position;
                 self.durable = sent.batch.tip;
-                if self.reads.health().writable.is_err() {
+                if std::mem::take(&mut self.is_refused) {
                     tracing::info!("the log takes writes again");
                     self.reads.set_writable(Ok(()));
                 }
@@ -229,7 +220,7 @@ impl<L: EventLog> Leader<L> {
             }
             Err(why @ (AppendError::Full { .. } | AppendError::Unavailable { .. })) => {
                 // Once for as long as it lasts.
-                if self.reads.health().writable.is_ok() {
+                if !self.is_refused {
                     tracing::warn!(%why, "the log refused an append; nothing of it was acknowledged");
                 }
                 self.start_over(sent.batch, next, why.to_string()).await
@@ -272,6 +263,7 @@ impl<L: EventLog> Leader<L> {
 
     /// Drops everything that was decided and is not durable.
     async fn start_over(&mut self, sent: Batch, next: &mut Batch, reason: String) -> Result<(), String> {
+        self.is_refused = true;
         self.reads.set_writable(Err(reason.clone()));
         let why = SubmitError::LogUnavailable { reason, retry_after_s: RETRY_AFTER.as_secs() };
         if !self.publisher.flush().await {
@@ -305,7 +297,7 @@ fn instant_of(at: Timestamp) -> Instant {
 }
 
 /// The record that begins a leadership.
-pub(crate) fn epoch_start(world: &World, tip: Tip, cause: Command) -> Result<SealedRecord, SubmitError> {
+pub(crate) fn epoch_start(world: &World, tip: Tip, cause: model::Command) -> Result<SealedRecord, SubmitError> {
     let events = scheduler::decide(world, &cause)?;
     let (seq, epoch): (Seq, Epoch) = (tip.seq.next(), tip.epoch.next());
     Ok(Record { seq, epoch, previous: tip.hash, cause, events, state_hash: None }.seal())

@@ -39,7 +39,7 @@ pub enum ActionKind {
 #[serde(rename_all = "snake_case")]
 pub enum DeploymentOutcome {
     Succeeded,
-    /// A later, forced change took its place.
+    /// A later change took its place.
     Superseded,
 }
 

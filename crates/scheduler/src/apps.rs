@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use model::{
-    ActionKind, App, AppId, AppSpec, AppVersion, DeploymentAction, DeploymentStep, Event, KillReason, Timestamp,
+    ActionKind, App, AppId, AppSpec, AppVersion, Deployment, DeploymentAction, DeploymentStep, Event, KillReason,
+    Timestamp,
 };
 
 use crate::draft::Draft;
@@ -97,6 +98,14 @@ impl Draft<'_> {
         AppVersion(Timestamp(self.now().0.max(after_old)))
     }
 
+    /// Whether the changes leave alone what runs, and concern every app of the deployments that they would interrupt: then
+    /// nothing that these began is lost. Scaling an app whose instances do not come up needs no force, for example.
+    fn carries_on(&self, changes: &BTreeMap<AppId, Change>) -> bool {
+        let mut held = changes.keys().flat_map(|app| self.state().deployments_of(app)).flat_map(Deployment::actions);
+        changes.values().all(|change| change.action == ActionKind::ScaleApplication)
+            && held.all(|action| changes.contains_key(&action.app))
+    }
+
     fn start_changes(&mut self, changes: BTreeMap<AppId, Change>, force: bool) -> Result<(), Rejection> {
         let ids: Vec<AppId> = changes.keys().cloned().collect();
         let steps = {
@@ -106,7 +115,7 @@ impl Draft<'_> {
             dependencies::refuse_cycle(&target)?;
             dependencies::layers(&target, &ids)
         };
-        self.unlock(&ids.iter().collect::<Vec<_>>(), force)?;
+        self.unlock(&ids.iter().collect::<Vec<_>>(), force || self.carries_on(&changes))?;
         let version = changes.values().map(|change| change.version.0).max().unwrap_or(self.now());
         let steps = steps
             .into_iter()

@@ -168,13 +168,17 @@ async fn the_fake_one_conforms() {
     conforms(&Subject { name: "fake", open: Box::new(open), sandboxes, adapt: |_| {} }).await;
 }
 
-/// The supervising process is a subcommand of a program; this crate's tests have a small one of their own, which
-/// cargo builds beside the unit tests.
+/// The supervising process is a subcommand of a program; this crate's tests have a small one of their own. Cargo builds
+/// no binary for unit tests, so `make test` does that first.
 pub(super) fn supervisor() -> std::path::PathBuf {
     let tests = std::env::current_exe().expect("this test's program");
     let folder = tests.parent().and_then(Path::parent).expect("the target folder");
     let program = folder.join("agent-under-test");
-    assert!(program.exists(), "{} is missing: run the tests with `cargo test -p agent`", program.display());
+    assert!(
+        program.exists(),
+        "{} is missing: `cargo build -p agent` makes it, and so does `make test`",
+        program.display()
+    );
     program
 }
 

@@ -100,7 +100,8 @@ impl LaunchError {
 pub enum ContainerizerError {
     #[error("{what}: {source}")]
     Io { what: String, source: std::io::Error },
-    #[error("the Docker engine: {0}")]
+    /// In the words of the engine, or of what came in the way to it.
+    #[error("{0}")]
     Engine(String),
 }
 

@@ -87,7 +87,7 @@ pub(super) const SECTIONS: &[Section] = &[
         text: "PUT changes the fields that the body has and leaves the others as they are; partialUpdate=false replaces \
                all. An app that is not there is created. Anything but instances, dependencies, backoff and the kill \
                grace period replaces the running tasks, one for one. While a change is under way the app is locked, a \
-               409, unless force=true. A version in the body makes the change depend on it.",
+               409, unless force=true; but it can always be scaled, unless the change is of other apps too. A version in the body makes the change depend on it.",
         examples: &[
             Example {
                 about: "scale",

@@ -1,7 +1,7 @@
 //! A whole cluster in one process.
 //!
 //! Its parts talk over the same sockets as on several machines; only their life is common: they end together, in an
-//! order that keeps the log from launching replacements for tasks that end because the cluster does.
+//! order that keeps the master from launching replacements for tasks that end because the cluster does.
 
 use std::path::Path;
 use std::time::Duration;
@@ -58,6 +58,7 @@ pub(super) async fn run(args: Dev, global: Global) -> Result<(), Failure> {
     let folder = folder::create(&folder::choose(dir, "dev"), "--dir")?;
     let stopping = CancellationToken::new();
     let mut leading = Leading::start(doors, &folder, &settings, token.clone(), stopping.clone()).await?;
+    ::agent::describe_metrics();
     let operator = format!("http://{}", listen::reachable(leading.operator));
     let config = Config::new(vec![operator.clone()], folder::create(&folder.join("agent"), "--dir")?);
     let config = Config { listen: agent_listen, ..agent::configure(config, machine, token.clone()) };
@@ -72,8 +73,7 @@ pub(super) async fn run(args: Dev, global: Global) -> Result<(), Failure> {
         ended = &mut agent.running => End::AgentFailed(ended_early(ended)),
         failure = welcome => End::NotWelcome(failure),
     };
-    stopping.cancel();
-    finish(end, leading, agent, color).await
+    finish(end, leading, agent, &stopping, color).await
 }
 
 /// Says where to look once there is something to look at. Comes back only when that fails.
@@ -153,32 +153,36 @@ fn ended_early(ended: Result<Result<(), AgentError>, tokio::task::JoinError>) ->
     }
 }
 
-/// First the master, so that it decides nothing about the tasks that end next; their ends are kept by the agent, and told
-/// at the next start.
-async fn finish(end: End, leading: Leading, agent: AgentPart, color: ColorWhen) -> Result<(), Failure> {
+/// First the agent: it leaves the master before it ends the tasks, so that nothing is decided about them. Their ends are
+/// kept by the agent, and told at the next start.
+async fn finish(
+    end: End,
+    leading: Leading,
+    agent: AgentPart,
+    stopping: &CancellationToken,
+    color: ColorWhen,
+) -> Result<(), Failure> {
     match end {
         End::Asked | End::NotWelcome(_) => {
             let tasks: u32 = leading.handle.read().active_by_state().values().sum();
-            let what = if tasks == 0 { String::new() } else { format!(" {}", render::count(tasks.into(), "task")) };
-            note(
-                color,
-                &format!(
-                    "Ending the cluster{}{what}; Ctrl-C again does not wait.",
-                    if tasks == 0 { "" } else { " and" }
-                ),
-            );
-            leading.stop().await;
+            let tasks =
+                if tasks == 0 { String::new() } else { format!(" and {}", render::count(tasks.into(), "task")) };
+            note(color, &format!("Ending the cluster{tasks}; Ctrl-C again does not wait."));
             let stopped = agent.stop(Shutdown::StopTasks).await;
+            stopping.cancel();
+            leading.stop().await;
             match end {
                 End::NotWelcome(failure) => Err(failure),
                 _ => stopped,
             }
         }
         End::MasterFailed(reason) => {
+            stopping.cancel();
             agent.stop(Shutdown::Leave).await?;
             Err(master::gave_up(&reason))
         }
         End::AgentFailed(failure) => {
+            stopping.cancel();
             leading.stop().await;
             Err(failure)
         }

@@ -7,8 +7,8 @@ use tracing_subscriber::EnvFilter;
 use crate::cli::{ColorWhen, Global};
 use crate::failure::Failure;
 
-/// Beside `bayplan dev`'s own words. Its agent loses its master only when both end, which is nothing to warn of.
-pub(super) const QUIET: &str = "warn,agent::link=error";
+/// Beside `bayplan dev`'s own words.
+pub(super) const QUIET: &str = "warn";
 /// For a master or an agent that runs on its own.
 pub(super) const TALKATIVE: &str = "info";
 

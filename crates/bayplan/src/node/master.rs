@@ -122,7 +122,8 @@ impl Leading {
         self.running.failed().await
     }
 
-    /// Call it when `stopping` was cancelled, and not when the master has failed. No request is taken any more, what is in flight is finished.
+    /// Call it when `stopping` was cancelled, and not when the master has failed. No request is taken any more, what is in
+    /// flight is finished.
     pub(super) async fn stop(mut self) {
         while self.servers.join_next().await.is_some() {}
         self.running.stop().await;

@@ -58,7 +58,7 @@ fn describe(event: &Event, at: Timestamp) -> String {
         Event::DeploymentAdvanced { deployment, current_step } => format!("{deployment} to step {}", current_step + 1),
         Event::DeploymentEnded { deployment, outcome } => match outcome {
             DeploymentOutcome::Succeeded => format!("{deployment} {}", styled(GOOD, "succeeded")),
-            DeploymentOutcome::Superseded => format!("{deployment} gave way to a forced change"),
+            DeploymentOutcome::Superseded => format!("{deployment} gave way to a later change"),
         },
         Event::Restored { row } => restored(row),
     }

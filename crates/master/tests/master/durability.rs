@@ -57,7 +57,7 @@ async fn a_full_disk_refuses_writes_keeps_reads_and_heals_by_itself() {
     assert!(handle.health().writable.is_err());
     let refused_at = handle.read().seq;
     log.heal();
-    // Nobody has to try a change to find out.
+    // Nobody has to try a change to find out: load balancers send nothing to a master that is not healthy.
     let healed = tokio::time::timeout(DEADLINE, async {
         while handle.health().writable.is_err() {
             tokio::time::sleep(Duration::from_millis(2)).await;

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use scheduler::World;
 use state::State;
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 enum Step {
     Register(u8),
     Leave(u8),

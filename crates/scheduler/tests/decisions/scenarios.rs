@@ -172,15 +172,34 @@ fn scaling_and_an_unchanged_definition_restart_nothing() {
 fn an_app_in_deployment_is_locked_unless_forced() {
     let mut cluster = three_agents("spread");
     cluster.deploy(app("web", 1));
-    let scale = |force| CommandKind::ScaleApp { app: id("web"), instances: 2, force };
+    let restart = |force| CommandKind::RestartApp { app: id("web"), force };
     assert!(
-        matches!(cluster.run(scale(false)), Err(Rejection::AppLocked { deployments, .. }) if deployments.len() == 1)
+        matches!(cluster.run(restart(false)), Err(Rejection::AppLocked { deployments, .. }) if deployments.len() == 1)
     );
-    cluster.run(scale(true)).expect("forced");
+    cluster.run(restart(true)).expect("forced");
     assert_eq!(cluster.world.state.deployments.len(), 1);
     cluster.obey();
-    assert_eq!(cluster.tasks("web").len(), 2);
-    cluster.run(scale(false)).expect("not locked any more");
+    cluster.run(restart(false)).expect("not locked any more");
+}
+
+#[test]
+fn scaling_carries_a_deployment_of_the_same_apps_on_and_interrupts_no_other() {
+    let mut cluster = three_agents("spread");
+    let scale = |app, instances| CommandKind::ScaleApp { app: id(app), instances, force: false };
+    let both = vec![Arc::new(app("db", 1)), Arc::new(app("web", 1))];
+    cluster.run(CommandKind::PutApps { apps: both, force: false }).expect("two apps in one deployment");
+    assert!(matches!(cluster.run(scale("web", 2)), Err(Rejection::AppLocked { .. })));
+    cluster.obey();
+    let mut new = app("web", 2);
+    new.env.insert("CONFIG".to_owned(), "new".to_owned());
+    cluster.deploy(new);
+    cluster.run(scale("web", 3)).expect("the deployment concerns this app only");
+    assert_eq!(cluster.world.state.deployments.len(), 1);
+    cluster.obey();
+    let tasks = cluster.tasks("web");
+    assert_eq!(tasks.len(), 3);
+    let wanted = cluster.app("web").config_version;
+    assert!(tasks.iter().all(|task| task.version >= wanted), "what the first deployment began is done");
 }
 
 #[test]

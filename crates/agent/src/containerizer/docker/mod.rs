@@ -4,6 +4,7 @@
 //! everything is found again after the agent or the engine was restarted, and an exit status is the engine's own.
 
 use std::collections::{BTreeMap, HashMap};
+use std::io;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -324,8 +325,16 @@ fn engine_words(error: &Error) -> String {
         Error::DockerResponseServerError { message, .. } => message.clone(),
         Error::DockerStreamError { error } => error.clone(),
         other => {
-            let causes = std::iter::successors(std::error::Error::source(other), |error| error.source());
-            let causes: String = causes.map(|cause| format!(": {cause}")).collect();
+            let causes: Vec<_> =
+                std::iter::successors(std::error::Error::source(other), |error| error.source()).collect();
+            let is_denied = |cause: &&(dyn std::error::Error + 'static)| {
+                cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
+            };
+            if causes.iter().any(is_denied) {
+                return "this user may not use the Docker engine: add the user to the group 'docker', or choose --docker off"
+                    .to_owned();
+            }
+            let causes: String = causes.iter().map(|cause| format!(": {cause}")).collect();
             format!("no answer from the Docker engine: {other}{causes}")
         }
     }

@@ -203,7 +203,7 @@ fn apps_in_lines() {
             "deployment_started  d1 StartApplication /web; then ScaleApplication /web",
             "deployment_advanced  d1 to step 2",
             "deployment_ended  d1 succeeded",
-            "deployment_ended  d1 gave way to a forced change",
+            "deployment_ended  d1 gave way to a later change",
             "app_destroyed  /web",
         ]
     );
