@@ -297,7 +297,9 @@ impl Node {
                 self.state.actions.push(Action::Forget(task.clone(), entry.containerizer));
             }
         }
-        if !tasks.is_empty() || acknowledgement.mark > self.ledger.mark {
+        // Only for the sake of ends are older lists not obeyed any more: a list that is on its way while a start is
+        // acknowledged may be the last one for a long time.
+        if !tasks.is_empty() {
             self.note(Fact::Acknowledged { tasks, mark: acknowledgement.mark });
         }
     }
