@@ -8,7 +8,7 @@ use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::statvfs::statvfs;
 
-use crate::harness::{Cluster, all_of, eventually, request};
+use crate::harness::{Cluster, all_of, bayplan, eventually, request, skip};
 
 /// The log wants 64 MB to be free.
 const DISK_MB: u64 = 160;
@@ -27,7 +27,7 @@ impl Disk {
         match mount(Some("tmpfs"), root.path(), Some("tmpfs"), MsFlags::empty(), Some(size.as_str())) {
             Ok(()) => Some(Self { root }),
             Err(error) => {
-                eprintln!("##### SKIPPED: cannot mount a small disk for this test ({error}); run it as root #####");
+                skip(&format!("cannot mount a small disk ({error}); run it as root"));
                 None
             }
         }
@@ -134,7 +134,7 @@ fn a_cluster_that_cannot_start_on_a_full_disk_says_so_and_starts_when_there_is_r
     let running = cluster.wait_for_running("before", 1);
     cluster.node().kill_9();
     disk.fill(TOO_LITTLE_MB);
-    let output = crate::harness::bayplan()
+    let output = bayplan()
         .args(["master", "--dir", &cluster.path("dev"), "--listen", "127.0.0.1:0", "--marathon-listen", "127.0.0.1:0"])
         .output()
         .expect("the binary runs");

@@ -7,6 +7,7 @@ mod node;
 mod ports;
 mod processes;
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -64,6 +65,14 @@ pub(crate) fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> 
         assert!(Instant::now() < until, "it did not come about that {what}");
         std::thread::sleep(LOOK_AGAIN);
     }
+}
+
+/// Says that a test does not run, and why, past the test runner, which shows nothing of a test that passes.
+pub(crate) fn skip(why: &str) {
+    let thread = std::thread::current();
+    let line = format!("##### SKIPPED: {}: {why} #####\n", thread.name().unwrap_or_default());
+    // When stderr is closed there is nobody to tell.
+    let _closed = std::io::stderr().write_all(line.as_bytes());
 }
 
 /// What a program printed, on both of its outputs.

@@ -8,7 +8,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::docker::engine::{self, DockerCluster, TOOLS};
-use crate::harness::{Cluster, eventually, free_ports, is_alive, kill_everything_of, processes_of};
+use crate::harness::{Cluster, eventually, free_ports, is_alive, kill_everything_of, processes_of, skip};
 use crate::recovery::SLEEPER;
 
 fn assert_replaced(cluster: &Cluster, app: &str, old: &BTreeSet<String>, reason: &str) {
@@ -42,7 +42,7 @@ fn processes_of_another_boot_are_replaced() {
     let in_next_boot = ["unshare", "--mount", "sh", "-c", rename, &boot];
     let permitted = Command::new(in_next_boot[0]).args(&in_next_boot[1..]).arg("true").output();
     if !permitted.is_ok_and(|output| output.status.success()) {
-        eprintln!("##### SKIPPED: cannot pretend another boot of the machine; run this test as root #####");
+        skip("cannot pretend another boot of the machine; run it as root");
         return;
     }
     cluster.deploy(SLEEPER);

@@ -234,6 +234,12 @@ impl Node {
         if desired.mark > self.ledger.mark {
             self.note(Fact::Marked { mark: desired.mark });
         }
+        if step.postponed > 0 {
+            tracing::info!(
+                tasks = step.postponed,
+                "not starting tasks before others have ended that are not wanted any more"
+            );
+        }
         for task in step.start {
             let (containerizer, kill_grace_ms) = (kind_of(&task.spec), task.spec.kill_grace_ms);
             self.note(Fact::Intended { task: task.id.clone(), containerizer, kill_grace_ms });
@@ -297,7 +303,9 @@ impl Node {
                 self.state.actions.push(Action::Forget(task.clone(), entry.containerizer));
             }
         }
-        if !tasks.is_empty() || acknowledgement.mark > self.ledger.mark {
+        // Only for the sake of ends are older lists not obeyed any more: a list that is on its way while a start is
+        // acknowledged may be the last one for a long time.
+        if !tasks.is_empty() {
             self.note(Fact::Acknowledged { tasks, mark: acknowledgement.mark });
         }
     }

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 
 use serde_json::Value;
 
-use crate::harness::{Cluster, all_of, eventually};
+use crate::harness::{Cluster, all_of, eventually, skip};
 
 /// An image with a shell and a web server. Its name says what is in it, so it is made once on a machine.
 pub(crate) const TOOLS: &str = "bayplan-test/busybox-with-httpd";
@@ -25,7 +25,7 @@ pub(crate) fn is_wanted() -> bool {
             Err(error) => assert!(wanted.is_none(), "the program docker cannot be started: {error}"),
         }
     }
-    eprintln!("##### SKIPPED: no Docker engine answers, so this test of containers does not run #####");
+    skip("no Docker engine answers, or BAYPLAN_TEST_DOCKER is 0");
     false
 }
 
