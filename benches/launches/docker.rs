@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use agent::DockerEngine;
 use agent::containerizer::docker::DockerContainerizer;
@@ -22,7 +22,9 @@ use crate::{AT_ONCE, task};
 pub(crate) const IMAGE: &str = "bayplan-bench/busybox";
 const CONTAINERS: usize = 12;
 const ROUNDS: usize = 2;
-const COMMAND: &str = "exec sleep 1000";
+/// The first process of a container is deaf to polite signals that it does not ask for.
+const GRACE: Duration = Duration::ZERO;
+const COMMAND: &str = "exec sleep 300";
 
 /// The engine with an image to run, or why there is none.
 pub(crate) async fn engine() -> Result<Docker, String> {
@@ -97,7 +99,7 @@ async fn ours(containerizer: &DockerContainerizer, folder: &Path, at_once: usize
     let began_at = Instant::now();
     task::start_all(containerizer, &launches, at_once).await;
     let took = began_at.elapsed();
-    task::stop_all(containerizer, &launches, AT_ONCE).await;
+    task::stop_all(containerizer, &launches, AT_ONCE, GRACE).await;
     CONTAINERS as f64 / took.as_secs_f64()
 }
 
@@ -111,7 +113,7 @@ async fn body_of_a_task(docker: &Docker, containerizer: &DockerContainerizer, fo
     let ContainerConfig { image, entrypoint, cmd, env, labels, .. } = found.config.expect("it has a configuration");
     let HostConfig { binds, network_mode, memory, cpu_shares, .. } = found.host_config.expect("it has settings");
     let host_config = HostConfig { binds, network_mode, memory, cpu_shares, ..HostConfig::default() };
-    task::stop_all(containerizer, &[launch], 1).await;
+    task::stop_all(containerizer, &[launch], 1, GRACE).await;
     // The folder that it is given has to be there.
     for bind in host_config.binds.iter().flatten().filter_map(|bind| bind.split(':').next()) {
         std::fs::create_dir_all(bind).expect("a folder");

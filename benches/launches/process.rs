@@ -15,8 +15,10 @@ use crate::{AT_ONCE, CGROUP_PARENT, task};
 
 const TASKS: usize = 200;
 const ROUNDS: usize = 3;
-const STAYS: &str = "exec sleep 1000";
+const STAYS: &str = "exec sleep 300";
 const ENDS: &str = "exit 0";
+/// Tasks that are asked to end do so at once.
+const GRACE: Duration = Duration::from_secs(10);
 /// Where the process containerizer has made the parents of its groups, on version 1 and 2.
 const CGROUPS: [&str; 4] = ["/sys/fs/cgroup/freezer", "/sys/fs/cgroup/memory", "/sys/fs/cgroup/cpu", "/sys/fs/cgroup"];
 
@@ -121,7 +123,7 @@ async fn ours(containerizer: &ProcessContainerizer, folder: &Path, until: Until,
     let started = began_at.elapsed();
     match until {
         Until::Started => {
-            task::stop_all(containerizer, &launches, at_once).await;
+            task::stop_all(containerizer, &launches, AT_ONCE, GRACE).await;
             TASKS as f64 / started.as_secs_f64()
         }
         Until::Ended => {

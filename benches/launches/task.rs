@@ -50,12 +50,11 @@ async fn finish(containerizer: &dyn Containerizer, launch: &Launch) {
     std::fs::remove_dir_all(&launch.sandbox).expect("a sandbox can be removed");
 }
 
-pub(crate) async fn stop_all(containerizer: &dyn Containerizer, launches: &[Launch], at_once: usize) {
-    let stop = |launch| stop(containerizer, launch);
+/// Asks all to end, waits for that and removes them.
+pub(crate) async fn stop_all(containerizer: &dyn Containerizer, launches: &[Launch], at_once: usize, grace: Duration) {
+    let stop = async |launch: &Launch| {
+        containerizer.stop(&launch.task, grace).await.expect("a task can be stopped");
+        finish(containerizer, launch).await;
+    };
     stream::iter(launches).for_each_concurrent(at_once, stop).await;
-}
-
-async fn stop(containerizer: &dyn Containerizer, launch: &Launch) {
-    containerizer.stop(&launch.task, Duration::ZERO).await.expect("a task can be stopped");
-    finish(containerizer, launch).await;
 }

@@ -108,7 +108,7 @@ impl Cluster {
 
     /// How long it takes until the request is answered, until all launches are durable, and until all tasks run.
     async fn deploy(&self, instances: u32, container: &Value) -> [Duration; 3] {
-        let mut app = json!({"id": "bench", "cmd": "exec sleep 1000", "cpus": 0.1, "mem": 32, "instances": instances});
+        let mut app = json!({"id": "bench", "cmd": "exec sleep 300", "cpus": 0.1, "mem": 32, "instances": instances});
         if !container.is_null() {
             app["container"] = container.clone();
         }
