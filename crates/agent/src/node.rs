@@ -234,6 +234,12 @@ impl Node {
         if desired.mark > self.ledger.mark {
             self.note(Fact::Marked { mark: desired.mark });
         }
+        if step.postponed > 0 {
+            tracing::info!(
+                tasks = step.postponed,
+                "not starting tasks before others have ended that are not wanted any more"
+            );
+        }
         for task in step.start {
             let (containerizer, kill_grace_ms) = (kind_of(&task.spec), task.spec.kill_grace_ms);
             self.note(Fact::Intended { task: task.id.clone(), containerizer, kill_grace_ms });

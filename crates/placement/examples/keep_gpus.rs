@@ -57,6 +57,7 @@ fn request(app: &str, mem_mb: i64, gpus: i64) -> Request {
     Request {
         app: AppId::parse(app).expect("an app's id"),
         counted_since: AppVersion::default(),
+        is_container: false,
         cpus: Scalar::from_whole(1),
         mem: Scalar::from_whole(mem_mb),
         disk: Scalar::ZERO,

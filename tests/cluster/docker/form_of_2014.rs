@@ -60,7 +60,7 @@ fn the_commands_work_as_typed() {
     let (status, listed) = typed(&cluster, LIST);
     assert_eq!(status, 200, "{listed}");
     assert_modern(&listed["apps"][0], true);
-    // At once, as when all three are pasted.
+    // At once: the deployment of the first command is under way, or never ends where privileged containers are refused.
     let (status, changed) = typed(&cluster, SCALE);
     assert_eq!(status, 200, "{changed}");
     assert!(changed["deploymentId"].is_string() && changed["version"].is_string(), "{changed}");
