@@ -1,0 +1,4 @@
+//! The log on real NATS servers.
+
+mod server;
+mod suite;
