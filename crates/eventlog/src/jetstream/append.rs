@@ -134,11 +134,11 @@ fn judge(link: &Link, after: Position, answer: &[u8]) -> Sent {
             Sent::Unclear(format!("{} took it as {}, not {stream} as {expected}", ack.stream, ack.seq))
         }
         Err(Trouble::NoAnswer(reason)) => Sent::Unclear(reason),
-        Err(Trouble::Refused(error)) => refusal(error),
+        Err(Trouble::Refused(error)) => refusal(&error),
     }
 }
 
-fn refusal(error: ApiError) -> Sent {
+fn refusal(error: &ApiError) -> Sent {
     let reason = format!("{} (code {})", error.description, error.err_code);
     let is_about_space = ["maximum bytes exceeded", "no space left", "insufficient"]
         .iter()

@@ -12,11 +12,11 @@ use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt};
 use model::Position;
 use serde_json::Value;
-use tokio::time::sleep_until;
+use tokio::time::{sleep_until, timeout};
 
 use super::api::{Pull, new_consumer, position_of};
 use super::link::Link;
-use super::options::{PULL_BYTES, PULL_MESSAGES, PULLS, SILENCE};
+use super::options::{PULL_BYTES, PULL_MESSAGES, PULLS, REQUEST_TIMEOUT, SILENCE};
 
 pub(super) struct Pulls {
     link: Arc<Link>,
@@ -154,7 +154,12 @@ impl Drop for Pulls {
         if self.link.is_up() && self.link.generation() == self.generation {
             let subject = format!("$JS.API.CONSUMER.DELETE.{}.{}", self.link.stream, self.consumer);
             let client = self.link.client.clone();
-            runtime.spawn(async move { client.publish(subject, Bytes::new()).await });
+            runtime.spawn(async move {
+                // A client whose last handle goes forgets what it has not sent yet.
+                if client.publish(subject, Bytes::new()).await.is_ok() {
+                    let _ = timeout(REQUEST_TIMEOUT, client.flush()).await;
+                }
+            });
         }
     }
 }

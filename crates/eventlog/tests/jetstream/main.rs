@@ -1,4 +1,12 @@
 //! The log on real NATS servers.
 
+mod ambiguous;
+mod cluster;
+mod fencing;
+mod proxy;
+mod restart;
 mod server;
+mod servers_fit;
+mod stream;
 mod suite;
+mod writer;

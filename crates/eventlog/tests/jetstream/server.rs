@@ -42,19 +42,32 @@ pub(crate) struct Server {
     running: Option<Running>,
 }
 
+/// What the guardian does with the folder when the process has ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Afterwards {
+    KeepFolder,
+    RemoveFolder,
+}
+
 /// A process that does not outlive the test, however that ends: its guardian waits for the end of a pipe.
 struct Running {
     guardian: Child,
     pid: Pid,
 }
 
-const GUARDIAN: &str = r#""$1" -c "$2" >>"$3" 2>&1 & server=$!; echo $server; cat >/dev/null; kill -9 $server"#;
+const GUARDIAN: &str = r#""$1" -c "$2" >>"$3" 2>&1 & server=$!; echo $server; cat >/dev/null; kill -9 $server
+    if [ -n "$4" ]; then wait; rm -rf "$4"; fi"#;
 
 impl Server {
     pub(crate) async fn start(settings: Settings) -> Self {
         let mut server = Self::new("single", settings, "");
-        server.run().await;
+        server.run(Afterwards::KeepFolder).await;
         server
+    }
+
+    /// Starts the process again, after `kill`.
+    pub(crate) async fn restart(&mut self) {
+        self.run(Afterwards::KeepFolder).await;
     }
 
     /// Servers that know each other.
@@ -68,7 +81,7 @@ impl Server {
             servers.push(Self::new(&format!("s{number}"), Settings::default(), &cluster));
         }
         for server in &mut servers {
-            server.run().await;
+            server.run(Afterwards::KeepFolder).await;
         }
         servers
     }
@@ -87,7 +100,7 @@ impl Server {
     }
 
     /// Starts the process and waits until it answers.
-    pub(crate) async fn run(&mut self) {
+    async fn run(&mut self, afterwards: Afterwards) {
         assert!(self.running.is_none(), "it runs already");
         let path = |name: &str| -> PathBuf { self.folder.path().join(name) };
         fs::write(path("server.conf"), &self.config).expect("the folder is writable");
@@ -96,6 +109,7 @@ impl Server {
             .args(["-c", GUARDIAN, "guardian"])
             .arg(binary)
             .args([path("server.conf"), path("server.log")])
+            .args((afterwards == Afterwards::RemoveFolder).then(|| self.folder.path()))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -120,6 +134,10 @@ impl Server {
     /// As when the machine's power goes, but for what the operating system still writes.
     pub(crate) fn kill(&mut self) {
         self.running = None;
+    }
+
+    pub(crate) fn is_running(&self) -> bool {
+        self.running.is_some()
     }
 
     pub(crate) fn url(&self) -> String {
@@ -164,7 +182,9 @@ pub(crate) fn shared() -> String {
     let start = || {
         let starting = std::thread::spawn(|| {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-            runtime.block_on(Server::start(Settings::default()))
+            let mut server = Server::new("shared", Settings::default(), "");
+            runtime.block_on(server.run(Afterwards::RemoveFolder));
+            server
         });
         starting.join().expect("the server starts")
     };
