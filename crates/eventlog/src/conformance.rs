@@ -165,7 +165,7 @@ pub async fn batches_read_back_in_order(place: &impl Place) {
     place.close(log).await;
 }
 
-pub async fn a_read_ends_where_the_log_ended(place: &impl Place) {
+pub async fn a_read_ends_where_the_log_ended<P: Place>(place: &P) {
     let log = place.open().await;
     let mut chain = Chain::default();
     let batches = batches_of(&mut chain, &[&[1], &[1], &[1]]);
@@ -175,14 +175,9 @@ pub async fn a_read_ends_where_the_log_ended(place: &impl Place) {
     assert_eq!(begun.next().await, Some(Ok(expected(1, &batches).remove(0))));
     append_all(&log, &batches[2..]).await;
     assert_eq!(collect(begun).await, Ok(expected(2, &batches[1..2])), "a read that has begun does not go on");
-    let ends_at_the_call = place_ends_at_the_call(place);
-    let wanted = if ends_at_the_call { &batches[..2] } else { &batches[..] };
+    let wanted = if P::READS_END_AT_THE_CALL { &batches[..2] } else { &batches[..] };
     assert_eq!(collect(called).await, Ok(expected(1, wanted)));
     place.close(log).await;
-}
-
-fn place_ends_at_the_call<P: Place>(_: &P) -> bool {
-    P::READS_END_AT_THE_CALL
 }
 
 pub async fn a_tail_goes_on_with_what_comes(place: &impl Place) {

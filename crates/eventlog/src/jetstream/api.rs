@@ -20,8 +20,9 @@ pub(super) mod code {
     pub(in crate::jetstream) const STREAM_NOT_FOUND: u64 = 10059;
     pub(in crate::jetstream) const SUBJECTS_OVERLAP: u64 = 10065;
     pub(in crate::jetstream) const WRONG_LAST_SEQUENCE: u64 = 10071;
+    pub(in crate::jetstream) const REPLICAS_NOT_SUPPORTED: u64 = 10074;
     pub(in crate::jetstream) const STORE_FAILED: u64 = 10077;
-    /// As the one before the last, from a cluster that has another append under way.
+    /// As `WRONG_LAST_SEQUENCE`, from a cluster that has another append under way.
     pub(in crate::jetstream) const WRONG_LAST_SEQUENCE_IN_FLIGHT: u64 = 10164;
 }
 

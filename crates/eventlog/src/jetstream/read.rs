@@ -4,6 +4,8 @@
 //! asked where the stream begins and ends, and whether it holds the message that is next; then there is an error, or a new
 //! consumer begins at that message. A reader that hears nothing looks at the stream now and then, too.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -24,7 +26,7 @@ pub(super) fn messages(link: &Arc<Link>, from: Position, patience: Option<Durati
         None => (Reach::Everything, link.options.tail_patience),
     };
     let now = Instant::now();
-    Messages::new(Reader {
+    let reader = Reader {
         link: Arc::clone(link),
         next: from.max(Position(1)),
         reach,
@@ -34,7 +36,49 @@ pub(super) fn messages(link: &Arc<Link>, from: Position, patience: Option<Durati
         looked_at: now,
         pause: Duration::ZERO,
         suspect: false,
-    })
+    };
+    Messages::new(Work { link: Arc::clone(link), step: Step::Next(Box::new(reader)) })
+}
+
+/// Keeps what a reader is doing when the caller stops waiting for it. So it is never broken off, and gets on however often
+/// the caller turns to something else.
+struct Work {
+    link: Arc<Link>,
+    step: Step,
+}
+
+enum Step {
+    Next(Box<Reader>),
+    UnderWay(UnderWay),
+    Done,
+}
+
+type UnderWay = Pin<Box<dyn Future<Output = (Box<Reader>, Chunk)> + Send>>;
+type Chunk = Result<Option<Vec<Message>>, ReadError>;
+
+impl Source for Work {
+    fn next_chunk(&mut self) -> NextChunk<'_> {
+        Box::pin(async move {
+            self.step = match std::mem::replace(&mut self.step, Step::Done) {
+                Step::Next(mut reader) => Step::UnderWay(Box::pin(async move {
+                    let chunk = reader.chunk().await;
+                    (reader, chunk)
+                })),
+                step => step,
+            };
+            let Step::UnderWay(under_way) = &mut self.step else { return None };
+            let (reader, chunk) = tokio::select! {
+                biased;
+                () = self.link.closing() => {
+                    self.step = Step::Done;
+                    return None;
+                }
+                done = under_way => done,
+            };
+            self.step = Step::Next(reader);
+            chunk.transpose()
+        })
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -51,26 +95,13 @@ struct Reader {
     reach: Reach,
     patience: Duration,
     pulls: Option<Pulls>,
-    /// When there was a message, or none was there to be had.
+    /// When there was a message, or none was there to be had, or the caller came for more.
     moved_at: Instant,
     looked_at: Instant,
     /// Before the next consumer.
     pause: Duration,
     /// Whether the next message did not come though later ones did, or though it should be there.
     suspect: bool,
-}
-
-impl Source for Reader {
-    fn next_chunk(&mut self) -> NextChunk<'_> {
-        Box::pin(async move {
-            let link = Arc::clone(&self.link);
-            tokio::select! {
-                biased;
-                () = link.closing() => None,
-                chunk = self.chunk() => chunk.transpose(),
-            }
-        })
-    }
 }
 
 /// What was taken from a consumer in one go.
@@ -90,7 +121,8 @@ enum Stop {
 }
 
 impl Reader {
-    async fn chunk(&mut self) -> Result<Option<Vec<Message>>, ReadError> {
+    async fn chunk(&mut self) -> Chunk {
+        self.moved_at = Instant::now();
         loop {
             if let Reach::End = self.reach {
                 self.reach = Reach::Upto(self.bounds().await?.last);
@@ -173,7 +205,7 @@ impl Reader {
         Err(ReadError::Missing { position: self.next })
     }
 
-    /// Waits for something, and takes what else is there. Between the wait and its end nothing can be lost.
+    /// Waits for something, and takes what else is there.
     async fn take(&mut self) -> Taken {
         let mut taken = Taken::default();
         let Some(pulls) = &mut self.pulls else { return taken };

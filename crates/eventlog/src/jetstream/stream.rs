@@ -35,7 +35,10 @@ pub(super) async fn open(link: &Link) -> Result<StreamInfo, OpenError> {
 
 /// What waiting does not change.
 fn is_final(err_code: u64) -> bool {
-    matches!(err_code, code::STREAM_NOT_FOUND | code::SUBJECTS_OVERLAP | code::STORAGE_EXCEEDED)
+    matches!(
+        err_code,
+        code::STREAM_NOT_FOUND | code::SUBJECTS_OVERLAP | code::STORAGE_EXCEEDED | code::REPLICAS_NOT_SUPPORTED
+    )
 }
 
 async fn find_or_make(link: &Link) -> Result<StreamInfo, Trouble> {
