@@ -24,9 +24,7 @@ use crate::{AppendError, message_bytes};
 enum Sent {
     Acknowledged(Position),
     /// The stream does not end, or may soon no longer end, where it was expected.
-    Conflict {
-        actual: Option<Position>,
-    },
+    Conflict,
     /// It was not written and never will be.
     Refused(AppendError),
     Unclear(String),
@@ -64,7 +62,7 @@ async fn append_after(
     let mut reason = match send(link, after, message, deadline).await {
         Sent::Acknowledged(position) => return Ok(position),
         Sent::Refused(error) => return Err(error),
-        Sent::Conflict { actual } => return Err(conflict(link, after, actual, deadline).await),
+        Sent::Conflict => return Err(conflict(link, after, deadline).await),
         Sent::Unclear(reason) => reason,
     };
     tracing::warn!(stream = link.stream, %after, reason, "the outcome of an append is unclear; pursuing it");
@@ -73,7 +71,7 @@ async fn append_after(
         pauses.pause(deadline).await;
         match send(link, after, message, deadline).await {
             Sent::Acknowledged(position) => return Ok(position),
-            Sent::Conflict { .. } => match whose(link, after.next(), message, deadline).await {
+            Sent::Conflict => match whose(link, after.next(), message, deadline).await {
                 Some(Whose::Ours) => return Ok(after.next()),
                 Some(Whose::Foreign) => {
                     let actual = link.known().max(after.next());
@@ -144,10 +142,7 @@ fn refusal(error: &ApiError) -> Sent {
         .iter()
         .any(|sign| error.description.to_ascii_lowercase().contains(sign));
     match error.err_code {
-        code::WRONG_LAST_SEQUENCE | code::WRONG_LAST_SEQUENCE_IN_FLIGHT => {
-            let number = error.description.rsplit(' ').next().and_then(|word| word.parse().ok());
-            Sent::Conflict { actual: number.map(Position) }
-        }
+        code::WRONG_LAST_SEQUENCE | code::WRONG_LAST_SEQUENCE_IN_FLIGHT => Sent::Conflict,
         code::ACCOUNT_RESOURCES_EXCEEDED | code::INSUFFICIENT_RESOURCES | code::STORAGE_EXCEEDED => {
             Sent::Refused(AppendError::Full { reason })
         }
@@ -158,12 +153,9 @@ fn refusal(error: &ApiError) -> Sent {
     }
 }
 
-/// The error for an append that met somebody else's. A cluster may say so while the other append is under way, before
-/// the stream has moved; then it may still come to nothing.
-async fn conflict(link: &Link, after: Position, actual: Option<Position>, deadline: Instant) -> AppendError {
-    if let Some(actual) = actual.filter(|actual| *actual != after) {
-        return AppendError::WrongLastPosition { expected: after, actual };
-    }
+/// The error for an append that met somebody else's. A cluster says so while the other append is under way, before the
+/// stream has moved; then it may still come to nothing. So the stream itself is asked where it ends.
+async fn conflict(link: &Link, after: Position, deadline: Instant) -> AppendError {
     let mut pauses = Pauses::default();
     while Instant::now() < deadline {
         let left = deadline.saturating_duration_since(Instant::now());
