@@ -84,6 +84,13 @@ async fn append_after(
             Sent::Unclear(why) => reason = why,
         }
     }
+    // A server whose disk is full, or was, neither takes a message nor refuses it.
+    if link.info().await.is_ok() {
+        reason.push_str(
+            "; the servers answer other requests, so look into their logs: a disk may be full; free some space and \
+             restart that server",
+        );
+    }
     Err(AppendError::Unknown { reason })
 }
 

@@ -3,6 +3,7 @@
 mod ambiguous;
 mod cluster;
 mod fencing;
+mod full_disk;
 mod proxy;
 mod restart;
 mod server;

@@ -136,6 +136,11 @@ impl Server {
         self.running = None;
     }
 
+    /// Where it keeps its streams.
+    pub(crate) fn store(&self) -> PathBuf {
+        self.folder.path().join("store")
+    }
+
     pub(crate) fn is_running(&self) -> bool {
         self.running.is_some()
     }

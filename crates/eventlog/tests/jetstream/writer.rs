@@ -52,12 +52,19 @@ impl Writer {
                 self.batches.push(batch);
                 Ok(())
             }
-            Err(AppendError::Unavailable { reason }) if !settling => Err(AppendError::Unavailable { reason }),
-            Err(error @ (AppendError::Unavailable { .. } | AppendError::Unknown { .. })) => {
-                self.unsettled = Some((chain, batch));
+            Err(
+                error
+                @ (AppendError::WrongLastPosition { .. } | AppendError::TooLarge { .. } | AppendError::EmptyBatch),
+            ) => {
+                panic!("nobody else writes, and the batch is fine: {error}")
+            }
+            Err(error) => {
+                // What was certainly not written is forgotten, unless it may have been written before.
+                if settling || matches!(error, AppendError::Unknown { .. }) {
+                    self.unsettled = Some((chain, batch));
+                }
                 Err(error)
             }
-            Err(error) => panic!("nobody else writes, and there is space: {error}"),
         }
     }
 
