@@ -65,6 +65,7 @@ install_with_apt() {
       ar) packages+=(binutils) ;;
       curl) packages+=(curl ca-certificates) ;;
       pip) packages+=(python3-pip) ;;
+      busybox-static) packages+=(busybox-static) ;;
       libclang) read -r -a clang <<<"$(libclang_packages)"; packages+=("${clang[@]}") ;;
     esac
   done
@@ -73,6 +74,31 @@ install_with_apt() {
     return 1
   fi
   rm -f "$apt_log"
+}
+
+# The tests make their container images of one static program.
+has_static_busybox() {
+  local program
+  for program in /bin/busybox /usr/bin/busybox; do
+    # ldd fails for a program that needs no library.
+    if [ -x "$program" ] && ! ldd "$program" >/dev/null 2>&1; then return 0; fi
+  done
+  return 1
+}
+
+# What the tests with Docker need beside an engine; ends with 1, and says why, when it is not there and cannot be had.
+provide_for_docker_tests() {
+  if ! command -v docker >/dev/null; then
+    say "the program docker is missing: install Debian's docker.io or docker-cli, or Docker's docker-ce-cli"
+    return 1
+  fi
+  has_static_busybox && return 0
+  say "installing busybox-static, which the tests make container images of"
+  if command -v apt-get >/dev/null && as_root true && install_with_apt busybox-static && has_static_busybox; then
+    return 0
+  fi
+  say "busybox-static is missing; ask an administrator for: apt-get install busybox-static"
+  return 1
 }
 
 install_missing_packages() {

@@ -11,17 +11,25 @@ for component in rustfmt clippy; do
 done
 
 # Tests that need Docker look at this variable: 1 means they must run, 0 that they skip themselves.
+docker_host=${DOCKER_HOST:-unix:///var/run/docker.sock}
+why_without_docker="BAYPLAN_TEST_DOCKER is 0"
+engine_answers() {
+  [ "${docker_host#unix://}" = "$docker_host" ] ||
+    curl --silent --fail --max-time 10 --unix-socket "${docker_host#unix://}" http://docker/_ping >/dev/null
+}
 if [ -z "${BAYPLAN_TEST_DOCKER:-}" ]; then
-  docker_host=${DOCKER_HOST:-unix:///var/run/docker.sock}
-  if [ "${docker_host#unix://}" = "$docker_host" ] ||
-    curl --silent --fail --max-time 10 --unix-socket "${docker_host#unix://}" http://docker/_ping >/dev/null; then
-    export BAYPLAN_TEST_DOCKER=1
+  BAYPLAN_TEST_DOCKER=0
+  if ! engine_answers; then
+    why_without_docker="no Docker engine answers at $docker_host"
+  elif ! provide_for_docker_tests; then
+    why_without_docker="something that they need is missing (see above)"
   else
-    export BAYPLAN_TEST_DOCKER=0
+    BAYPLAN_TEST_DOCKER=1
   fi
 fi
+export BAYPLAN_TEST_DOCKER
 without_docker() {
-  say "##### NO DOCKER ENGINE AT ${docker_host:-all}: the tests that need one are SKIPPED #####"
+  say "##### The tests that need Docker are SKIPPED: $why_without_docker #####"
 }
 [ "$BAYPLAN_TEST_DOCKER" = 1 ] || without_docker
 
@@ -51,6 +59,11 @@ run_tests() {
 stage "formatting" cargo fmt --all --check
 stage "lints" cargo clippy --workspace --all-targets --quiet -- --deny warnings
 stage "tidy checks" cargo xtask tidy
+if command -v promtool >/dev/null; then
+  stage "alerts" promtool test rules dashboards/alerts_test.yml
+else
+  say "no promtool on this machine: the tests of the alerts are skipped"
+fi
 stage "the binaries that the tests start" cargo build --package bayplan --package agent --bins
 stage "tests" run_tests
 

@@ -3,6 +3,15 @@
 //! The tests start the `bayplan` binary that lies beside them in the target folder; `make test` builds it first.
 
 mod agents;
+mod constraints;
+mod dependencies;
+mod docker;
+mod full_disk;
 mod harness;
+mod many;
+mod reboot;
 mod recovery;
 mod refusals;
+mod safety;
+mod sample_app;
+mod separate_processes;

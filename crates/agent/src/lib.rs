@@ -24,6 +24,7 @@ mod http;
 mod journal;
 mod ledger;
 mod link;
+mod metrics;
 mod node;
 mod outbox;
 mod proc;
@@ -37,6 +38,7 @@ mod supervisor;
 pub use config::{Config, Containerizers, DEFAULT_LISTEN, DockerEngine, Shutdown};
 pub use containerizer::fake::FakeContainerizer;
 pub use error::AgentError;
+pub use metrics::describe_metrics;
 pub use supervisor::supervise_main;
 
 use containerizer::docker::DockerContainerizer;

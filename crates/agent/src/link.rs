@@ -12,6 +12,7 @@ use protocol::agent::{
 use tokio::sync::{mpsc, watch};
 
 use crate::config::base_url;
+use crate::metrics;
 use crate::node::Input;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -86,6 +87,7 @@ impl Link {
             let master = self.masters[turn % self.masters.len()].clone();
             let lost = self.subscribe(&master).await;
             let was_connected = self.connected.send_replace(None).is_some();
+            metrics::set_subscribed(false);
             if was_connected {
                 backoff = Backoff::new();
                 said.clear();
@@ -128,6 +130,7 @@ impl Link {
                     patience = Duration::from_millis(heartbeat_interval_ms.max(1)) * SILENT_INTERVALS;
                     tracing::info!(master, agent = %identity.agent, "subscribed");
                     self.connected.send_replace(Some(master.to_owned()));
+                    metrics::set_subscribed(true);
                     Word::Subscribed(identity)
                 }
                 AgentEvent::Desired(desired) => Word::Desired(desired),

@@ -4,6 +4,8 @@
 //! and only then starts, stops and reports anything. What a desired list makes necessary is decided in
 //! `reconcile`; how tasks are run is the containerizers'.
 
+mod stopping;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,18 +14,17 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use model::{AgentDescription, StatusUpdate, TaskId, TaskStatus, Timestamp};
 use protocol::agent::{Acknowledgement, AgentIdentity, Desired, DesiredTask};
 use tokio::sync::{Semaphore, mpsc, watch};
-use tokio::time::Instant;
 
 use crate::config::Shutdown;
 use crate::containerizer::{Containerizer, Ended, Launch, LaunchError, Phase};
 use crate::journal::Journal;
-use crate::ledger::{Fact, Kind, Ledger, Stop, StopCause};
+use crate::ledger::{Fact, Kind, Ledger, Stop};
 use crate::link::Word;
 use crate::outbox::Outbox;
 use crate::reconcile::{Actual, Disregarded, kind_of, reconcile};
 use crate::runner::{Runner, Seen};
 use crate::sandbox::Sandboxes;
-use crate::{AgentError, status};
+use crate::{AgentError, metrics, status};
 
 /// Inputs taken at once; also how many may wait.
 pub(crate) const MAX_INPUTS: usize = 1024;
@@ -33,10 +34,6 @@ const MAX_STARTING: usize = 16;
 const WRITE_AGAIN: Duration = Duration::from_secs(1);
 /// Between two tries to find out what a containerizer has.
 const LIST_AGAIN: Duration = Duration::from_secs(5);
-/// What tasks may take, beside their grace, to end when the agent is stopped with them.
-const STOP_ALLOWANCE: Duration = Duration::from_secs(20);
-/// How long an agent that leaves waits for starts that are under way.
-const LEAVE_LIMIT: Duration = Duration::from_secs(5);
 
 #[derive(Debug)]
 pub(crate) enum Input {
@@ -171,6 +168,7 @@ impl Node {
     async fn commit(&mut self, shutdown: &mut (impl Future<Output = Shutdown> + Unpin)) -> Option<Shutdown> {
         while let Err(error) = self.write().await {
             tracing::error!(folder = %self.folder.display(), %error, "cannot write the journal; trying again");
+            metrics::journal_failed();
             tokio::select! {
                 order = &mut *shutdown => return Some(order),
                 () = tokio::time::sleep(WRITE_AGAIN) => {}
@@ -236,6 +234,12 @@ impl Node {
         if desired.mark > self.ledger.mark {
             self.note(Fact::Marked { mark: desired.mark });
         }
+        if step.postponed > 0 {
+            tracing::info!(
+                tasks = step.postponed,
+                "not starting tasks before others have ended that are not wanted any more"
+            );
+        }
         for task in step.start {
             let (containerizer, kill_grace_ms) = (kind_of(&task.spec), task.spec.kill_grace_ms);
             self.note(Fact::Intended { task: task.id.clone(), containerizer, kill_grace_ms });
@@ -299,7 +303,9 @@ impl Node {
                 self.state.actions.push(Action::Forget(task.clone(), entry.containerizer));
             }
         }
-        if !tasks.is_empty() || acknowledgement.mark > self.ledger.mark {
+        // Only for the sake of ends are older lists not obeyed any more: a list that is on its way while a start is
+        // acknowledged may be the last one for a long time.
+        if !tasks.is_empty() {
             self.note(Fact::Acknowledged { tasks, mark: acknowledgement.mark });
         }
     }
@@ -408,60 +414,12 @@ impl Node {
 
     /// Hands the next report over when none is on its way.
     fn flush(&mut self) {
+        metrics::set_updates_waiting(self.state.outbox.unacknowledged());
         if let Ok(permit) = self.reports.try_reserve()
             && let Some(batch) = self.state.outbox.next_batch()
         {
             permit.send(batch.to_vec());
         }
-    }
-
-    /// Waits a moment for starts that are under way, so that the next agent finds the tasks running.
-    async fn leave(&mut self, mut inputs: mpsc::Receiver<Input>) {
-        let deadline = Instant::now() + LEAVE_LIMIT;
-        let mut batch = Vec::new();
-        while self.state.watched.values().any(|watched| watched.actual == Actual::Starting) {
-            if tokio::time::timeout_at(deadline, inputs.recv_many(&mut batch, MAX_INPUTS)).await.is_err() {
-                return;
-            }
-            self.take_last(&mut batch).await;
-        }
-    }
-
-    /// Stops every task and keeps the ends.
-    async fn stop_tasks(&mut self, mut inputs: mpsc::Receiver<Input>) {
-        let live = self.ledger.tasks.iter().filter(|(_, entry)| entry.end.is_none());
-        let stops: Vec<(TaskId, u64)> = live.map(|(task, entry)| (task.clone(), entry.kill_grace_ms)).collect();
-        let longest = stops.iter().map(|(_, grace_ms)| *grace_ms).max().unwrap_or(0);
-        for (task, grace_ms) in stops {
-            self.order_stop(task, Stop { cause: StopCause::AgentStopped, grace_ms });
-        }
-        self.perform_last().await;
-        let deadline = Instant::now() + Duration::from_millis(longest) + STOP_ALLOWANCE;
-        let mut batch = Vec::new();
-        while self.ledger.tasks.values().any(|entry| entry.end.is_none()) {
-            if tokio::time::timeout_at(deadline, inputs.recv_many(&mut batch, MAX_INPUTS)).await.is_err() {
-                let left = self.ledger.tasks.iter().filter(|(_, entry)| entry.end.is_none());
-                let left: Vec<&str> = left.map(|(task, _)| task.as_str()).collect();
-                tracing::error!(tasks = left.join(", "), "these tasks did not end and are left to themselves");
-                return;
-            }
-            self.take_last(&mut batch).await;
-        }
-    }
-
-    /// A batch after the order to stop: desired lists do not count any more.
-    async fn take_last(&mut self, batch: &mut Vec<Input>) {
-        batch.retain(|input| !matches!(input, Input::Master(_)));
-        self.take_batch(batch);
-        self.perform_last().await;
-    }
-
-    async fn perform_last(&mut self) {
-        if let Err(error) = self.write().await {
-            tracing::error!(folder = %self.folder.display(), %error, "cannot write the journal while stopping");
-        }
-        self.state.actions.retain(|action| !matches!(action, Action::Start(_)));
-        self.perform();
     }
 }
 

@@ -37,6 +37,11 @@ impl Outbox {
         all.any(|update| update.task == *task && update.status.state == TaskState::Running)
     }
 
+    /// How many updates the master does not know yet.
+    pub(crate) fn unacknowledged(&self) -> usize {
+        self.waiting.len() + self.in_flight.len()
+    }
+
     /// The next report; none while one is on its way.
     pub(crate) fn next_batch(&mut self) -> Option<&[StatusUpdate]> {
         if !self.in_flight.is_empty() || self.waiting.is_empty() {

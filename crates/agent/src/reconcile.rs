@@ -28,6 +28,8 @@ pub(crate) struct Step {
     pub(crate) end: Vec<(TaskId, Kind, TaskStatus)>,
     /// Run, and the log does not say so.
     pub(crate) report_running: Vec<TaskId>,
+    /// How many were not started because of what has to end first.
+    pub(crate) postponed: usize,
 }
 
 /// Why a list is not obeyed.
@@ -58,7 +60,9 @@ pub(crate) fn reconcile(
             Some(_) => {}
         }
     }
-    stop_unlisted(&mut step, ledger, desired);
+    if stop_unlisted(&mut step, ledger, desired) {
+        step.postponed = std::mem::take(&mut step.start).len();
+    }
     Ok(step)
 }
 
@@ -99,14 +103,20 @@ fn meet_known(step: &mut Step, task: &DesiredTask, entry: &Entry, actual: Option
     }
 }
 
-fn stop_unlisted(step: &mut Step, ledger: &Ledger, desired: &Desired) {
+/// True while something runs that is not listed. The log has given its ports and memory to others by now, as it does when
+/// it gives an agent up that then comes back; so nothing is started before it has ended. A newer list follows each
+/// acknowledged end.
+fn stop_unlisted(step: &mut Step, ledger: &Ledger, desired: &Desired) -> bool {
     let listed: BTreeSet<&TaskId> = desired.tasks.iter().map(|task| &task.id).collect();
+    let mut found = false;
     for (task, entry) in ledger.tasks.iter().filter(|(task, entry)| entry.end.is_none() && !listed.contains(task)) {
+        found = true;
         let stop = Stop { cause: StopCause::Unwanted, grace_ms: entry.kill_grace_ms };
         if is_news(entry, stop) {
             step.stop.push((task.clone(), stop));
         }
     }
+    found
 }
 
 fn is_news(entry: &Entry, stop: Stop) -> bool {
@@ -199,13 +209,14 @@ mod tests {
         said.extend(step.stop.iter().map(|(id, stop)| format!("stop {id} {:?} {}", stop.cause, stop.grace_ms)));
         said.extend(step.end.iter().map(|(id, _, status)| format!("end {id} {} {:?}", status.state, status.reason)));
         said.extend(step.report_running.iter().map(|id| format!("running {id}")));
+        said.extend((step.postponed > 0).then(|| format!("postponed {}", step.postponed)));
         said.join(", ")
     }
 
     #[test]
     fn each_pair_of_desired_and_actual_has_one_answer() {
         use TaskState::{Lost, Running, Staging, Starting};
-        let cases: [(&str, Vec<DesiredTask>, &[&str], &str); 12] = [
+        let cases: [(&str, Vec<DesiredTask>, &[&str], &str); 13] = [
             ("all is as wanted", vec![], &[], ""),
             ("new", vec![task("new", Staging, None)], &[], "start new"),
             (
@@ -238,6 +249,12 @@ mod tests {
             ("killed sooner", vec![task("dying", Running, Some(0))], &[], "stop dying Kill(UserRequest) 0"),
             ("over for the log", vec![task("live", Lost, None)], &[], "stop live Unwanted 70"),
             ("gone from the list", vec![], &["live", "dying", "dead"], "stop live Unwanted 70"),
+            (
+                "new, while something runs that is not listed",
+                vec![task("new", Staging, None)],
+                &["dying"],
+                "postponed 1",
+            ),
         ];
         for (name, more, without, expected) in cases {
             assert_eq!(step(&more, without), expected, "{name}");

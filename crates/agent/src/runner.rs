@@ -3,13 +3,15 @@
 //! A runner tells the loop what it sees and does what it is ordered; it decides nothing, and keeps nothing.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use model::TaskId;
 use tokio::sync::{Semaphore, mpsc, watch};
 
 use crate::containerizer::{Containerizer, Ended, Launch, LaunchError, Phase};
+use crate::metrics;
 use crate::node::Input;
+use crate::reconcile::kind_of;
 use crate::sandbox::Sandboxes;
 
 /// A start that takes longer than this is announced.
@@ -37,7 +39,13 @@ pub(crate) struct Runner {
 impl Runner {
     /// Starts the task. The intent is written by now.
     pub(crate) async fn start(mut self, launch: Launch, sandboxes: Arc<Sandboxes>, permits: Arc<Semaphore>) {
-        let ended = match self.try_start(launch, sandboxes, permits).await {
+        let (began_at, kind) = (Instant::now(), kind_of(&launch.spec));
+        let started = self.try_start(launch, sandboxes, permits).await;
+        // What was asked to end before it began did not fail.
+        if started.is_ok() || self.stop.borrow().is_none() {
+            metrics::launched(kind, began_at, started.is_ok());
+        }
+        let ended = match started {
             Ok(()) => {
                 self.tell(Seen::Running).await;
                 self.watch().await

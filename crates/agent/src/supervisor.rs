@@ -253,21 +253,30 @@ fn kill_everything(plan: &Plan) {
     }
 }
 
-/// A task is over when its command is: what it left running is ended, too.
+/// A task is over when its command is: what it left running is ended, too. As a rule that is nothing, and then the
+/// processes of the machine need not be searched for it.
 fn kill_leftovers(plan: &Plan) {
     let give_up = Instant::now() + LEFTOVERS_LIMIT;
-    loop {
+    while has_children() {
         kill_everything(plan);
-        loop {
-            match waitpid(None::<Pid>, Some(WaitPidFlag::WNOHANG)) {
-                Err(Errno::ECHILD) => return,
-                Ok(WaitStatus::StillAlive) => break,
-                _ => {}
-            }
-        }
         if Instant::now() > give_up {
             return;
         }
         std::thread::sleep(LEFTOVERS_PAUSE);
+    }
+    // Whoever is in the group and is no descendant was put there by somebody else, but with the task it ends.
+    if let Some(group) = &plan.cgroup {
+        group.kill_all();
+    }
+}
+
+/// Takes in every child that has ended. Without a child there is no descendant: those that lose their parent are ours.
+fn has_children() -> bool {
+    loop {
+        match waitpid(None::<Pid>, Some(WaitPidFlag::WNOHANG)) {
+            Err(Errno::ECHILD) => return false,
+            Ok(WaitStatus::StillAlive) => return true,
+            _ => {}
+        }
     }
 }

@@ -15,7 +15,8 @@ use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::csrf::{CsrfLayer, ProtectionError};
-use tower_http::trace::TraceLayer;
+use tower_http::trace::{DefaultOnFailure, TraceLayer};
+use tracing::Level;
 
 use crate::auth::{Token, authenticate};
 use crate::error::Error;
@@ -33,7 +34,9 @@ pub fn guard(router: Router, token: Option<Token>) -> Router {
     if !has_token {
         guarded = guarded.layer(from_fn(refuse_foreign_name));
     }
-    guarded.layer(CatchPanicLayer::custom(answer_panic)).layer(TraceLayer::new_for_http().make_span_with(span))
+    // A 503 is an answer, and a panic is logged with its words: neither is news of its own.
+    let trace = TraceLayer::new_for_http().make_span_with(span).on_failure(DefaultOnFailure::new().level(Level::DEBUG));
+    guarded.layer(CatchPanicLayer::custom(answer_panic)).layer(trace)
 }
 
 /// The query is left out: nobody should put a secret there, but somebody will.

@@ -132,7 +132,6 @@ async fn refusal(master: &MasterUrl, response: Response) -> Failure {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
             Failure::Refused(format!("{master}: {said}; name the file with the cluster's token by --token-file"))
         }
-        StatusCode::CONFLICT => Failure::Refused(format!("{said}; wait for it, or take its place with --force")),
         StatusCode::SERVICE_UNAVAILABLE => Failure::failed(format!("{said}; try again later")),
         status if status.is_client_error() => Failure::Refused(said),
         status => Failure::failed(format!("{master} answers {status}: {said}")),
@@ -147,15 +146,15 @@ fn explain(body: &ErrorBody) -> String {
         Some(other) => other.to_string(),
         None => String::new(),
     };
-    let mut said = body.message.clone();
-    if !details.is_empty() {
-        said = format!("{}: {details}", said.trim_end_matches('.'));
-    }
     if !body.deployments.is_empty() {
+        // Marathon's words name the parameter of a query.
         let ids: Vec<_> = body.deployments.iter().map(|deployment| deployment.id.as_str()).collect();
-        said = format!("{} (deployment {})", said.trim_end_matches('.'), ids.join(", "));
+        return format!("deployment {} holds the app; wait for it, or take its place with --force", ids.join(", "));
     }
-    said
+    match details.is_empty() {
+        true => body.message.clone(),
+        false => format!("{}: {details}", body.message.trim_end_matches('.')),
+    }
 }
 
 fn explain_detail(detail: &Value) -> String {
@@ -208,8 +207,8 @@ mod tests {
         );
         assert_eq!(explained(r#"{"message":"Invalid JSON","details":"line 1"}"#), "Invalid JSON: line 1");
         assert_eq!(
-            explained(r#"{"message":"App is locked.","deployments":[{"id":"d1"}]}"#),
-            "App is locked (deployment d1)"
+            explained(r#"{"message":"App is locked. Override with '?force=true'.","deployments":[{"id":"d1"}]}"#),
+            "deployment d1 holds the app; wait for it, or take its place with --force"
         );
     }
 }

@@ -15,6 +15,11 @@ pub(crate) enum Progress {
     Lines { shown: BTreeMap<AppId, String> },
 }
 
+/// The time that is left of a backoff changes all the time, from 1s to 900ms too; that alone is no news.
+fn news(told: &str) -> String {
+    told.split(' ').filter(|word| !word.starts_with(|c: char| c.is_ascii_digit())).collect::<Vec<_>>().join(" ")
+}
+
 impl Progress {
     pub(crate) fn new(apps: &[AppId]) -> Self {
         if !std::io::stderr().is_terminal() {
@@ -42,9 +47,7 @@ impl Progress {
                 }
             }
             Self::Lines { shown } => {
-                // The time that is left of a backoff changes all the time; that alone is no news.
-                let news: String = told.chars().filter(|c| !c.is_ascii_digit()).collect();
-                let key = format!("{done}/{of} {news}");
+                let key = format!("{done}/{of} {}", news(told));
                 if shown.get(app) != Some(&key) {
                     eprintln!("{app}: {told}");
                     shown.insert(app.clone(), key);
@@ -62,5 +65,16 @@ impl Progress {
             // A terminal that is gone need not be cleared.
             let _gone = all.clear();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_time_is_no_news_and_another_failure_is() {
+        assert_eq!(news("1 instance waits 1s before"), news("1 instance waits 956ms before"));
+        assert_ne!(news("waits 1s; last: web.a1 exited"), news("waits 1s; last: web.b2 exited"));
     }
 }

@@ -55,7 +55,7 @@ pub enum TrimError {
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     #[error(
-        "another bayplan process{} holds the log in {}; stop it or choose another folder",
+        "another bayplan{} holds the log in {}; stop it or choose another folder",
         .holder.as_ref().map(|pid| format!(" ({pid})")).unwrap_or_default(), .folder.display()
     )]
     Locked { folder: PathBuf, holder: Option<String> },

@@ -3,6 +3,7 @@
 //! A key is the position, big-endian; a value is the sealed bytes of the batch, one after the other. All work of
 //! RocksDB happens on blocking threads. What becomes of the database when the disk fails is in [`store`].
 
+mod folder;
 mod options;
 mod store;
 mod wal;

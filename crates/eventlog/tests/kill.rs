@@ -101,9 +101,8 @@ async fn a_folder_is_held_once_within_a_process_too() {
     let Err(error) = RocksLog::open(root.path(), options()).await else { panic!("the log was opened twice") };
     let text = error.to_string();
     let (folder, process) = (root.path().display(), std::process::id());
-    let wanted = format!(
-        "another bayplan process (process {process}) holds the log in {folder}; stop it or choose another folder"
-    );
+    let wanted =
+        format!("another bayplan (process {process}) holds the log in {folder}; stop it or choose another folder");
     assert_eq!(text, wanted);
     log.close().await;
     RocksLog::open(root.path(), options()).await.expect("the log opens").close().await;

@@ -25,6 +25,7 @@ pub(crate) struct Batch {
     answers: Vec<(oneshot::Sender<Answer>, Answer)>,
     /// The end of the records, this batch included.
     pub(crate) tip: Tip,
+    /// When the deciding of its first record began.
     pub(crate) began_at: Instant,
 }
 
@@ -33,7 +34,10 @@ impl Batch {
         Self { records: Vec::new(), bytes: 0, answers: Vec::new(), tip, began_at: Instant::now() }
     }
 
-    pub(crate) fn push(&mut self, sealed: SealedRecord, tip: Tip) {
+    pub(crate) fn push(&mut self, sealed: SealedRecord, tip: Tip, decided_from: Instant) {
+        if self.records.is_empty() {
+            self.began_at = decided_from;
+        }
         self.bytes += sealed.bytes.len();
         self.records.push(sealed);
         self.tip = tip;
@@ -69,5 +73,33 @@ impl Batch {
         for (reply, _) in self.answers {
             let _gone = reply.send(Err(why.clone()));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use model::{Command, CommandId, Hash, Timestamp};
+
+    use super::*;
+
+    #[test]
+    fn a_batch_begins_with_its_first_record_however_long_it_was_empty() {
+        let tip = Tip::default();
+        let cause = Command {
+            id: CommandId([0; 16]),
+            at: Timestamp(0),
+            seed: 0,
+            principal: Principal::new("test"),
+            kind: CommandKind::Allocate,
+        };
+        let (seq, epoch, previous) = (tip.seq.next(), tip.epoch, Hash::default());
+        let sealed = Record { seq, epoch, previous, cause, events: Vec::new(), state_hash: None }.seal();
+        let mut batch = Batch::new(tip);
+        let first = batch.began_at + Duration::from_secs(60);
+        batch.push(sealed.clone(), tip, first);
+        batch.push(sealed, tip, first + Duration::from_secs(1));
+        assert_eq!(batch.began_at, first);
     }
 }

@@ -9,6 +9,7 @@ use state::State;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::batch::Submission;
+use crate::metrics::Load;
 use crate::reads::Reads;
 use crate::sessions::Sessions;
 use crate::stream::{Follow, RecordStreams, StreamError};
@@ -102,6 +103,11 @@ impl Handle {
 
     /// Sets the gauges and counters that are a picture of the state. Call it before metrics are rendered.
     pub fn observe_metrics(&self) {
-        crate::metrics::observe(&self.read(), self.inbox_limit - self.inbox.capacity());
+        let load = Load {
+            inbox_commands: self.inbox_limit - self.inbox.capacity(),
+            inbox_limit: self.inbox_limit,
+            is_writable: self.health().writable.is_ok(),
+        };
+        crate::metrics::observe(&self.read(), &load);
     }
 }

@@ -43,6 +43,8 @@ pub(crate) struct Leader<L> {
     pub(crate) stop: watch::Receiver<bool>,
     /// Whether records were decided that an allocation has not seen yet.
     pub(crate) allocation: Allocation,
+    /// Whether the log refused the last append.
+    pub(crate) is_refused: bool,
 }
 
 /// Whether the next batch ends with an allocation.
@@ -116,9 +118,10 @@ impl<L: EventLog> Leader<L> {
         kind: CommandKind,
         next: &mut Batch,
     ) -> Result<Option<Arc<Record>>, SubmitError> {
+        let began_at = Instant::now();
         let cause = mint(principal, kind, self.world.state.at);
         let events = scheduler::decide(&self.world, &cause)?;
-        if events.is_empty() {
+        if events.is_empty() && !self.has_to_try_the_log(&cause.kind, next) {
             return Ok(None);
         }
         let (seq, epoch) = (self.tip.seq.next(), self.tip.epoch);
@@ -126,12 +129,18 @@ impl<L: EventLog> Leader<L> {
         let sealed = self.seal_and_apply(record, next.bytes)?;
         self.tip = Tip { seq, epoch, hash: sealed.hash };
         let record = Arc::clone(&sealed.record);
-        next.push(sealed, self.tip);
+        next.push(sealed, self.tip, began_at);
         self.allocation = match self.allocation {
             Allocation::Settled => Allocation::Due,
             other => other,
         };
         Ok(Some(record))
+    }
+
+    /// While the log refuses, allocations are recorded even if they have nothing to say: somebody has to find out when
+    /// it takes writes again, and clients that ask for the health first would wait for ever.
+    fn has_to_try_the_log(&self, kind: &CommandKind, next: &Batch) -> bool {
+        self.is_refused && *kind == CommandKind::Allocate && next.records.is_empty()
     }
 
     fn seal_and_apply(&mut self, record: Record, batch_bytes: usize) -> Result<SealedRecord, SubmitError> {
@@ -159,8 +168,8 @@ impl<L: EventLog> Leader<L> {
             return;
         }
         match self.decide(Principal::new("master"), CommandKind::Allocate, next) {
-            Ok(Some(_)) => {}
-            Ok(None) => self.allocation = Allocation::Settled,
+            Ok(Some(record)) if !record.events.is_empty() => {}
+            Ok(_) => self.allocation = Allocation::Settled,
             Err(why) => {
                 tracing::error!(%why, "the allocation was refused");
                 self.allocation = Allocation::NotBefore(Instant::now() + RETRY_AFTER);
@@ -203,11 +212,17 @@ impl<L: EventLog> Leader<L> {
                 crate::metrics::batch_durable(&sent.batch, sent.began_at);
                 self.position = position;
                 self.durable = sent.batch.tip;
-                self.reads.set_writable(Ok(()));
+                if std::mem::take(&mut self.is_refused) {
+                    tracing::info!("the log takes writes again");
+                    self.reads.set_writable(Ok(()));
+                }
                 self.publish(sent.batch).await
             }
             Err(why @ (AppendError::Full { .. } | AppendError::Unavailable { .. })) => {
-                tracing::warn!(%why, "the log refused an append; nothing of it was acknowledged");
+                // Once for as long as it lasts.
+                if !self.is_refused {
+                    tracing::warn!(%why, "the log refused an append; nothing of it was acknowledged");
+                }
                 self.start_over(sent.batch, next, why.to_string()).await
             }
             Err(why) => {
@@ -248,6 +263,7 @@ impl<L: EventLog> Leader<L> {
 
     /// Drops everything that was decided and is not durable.
     async fn start_over(&mut self, sent: Batch, next: &mut Batch, reason: String) -> Result<(), String> {
+        self.is_refused = true;
         self.reads.set_writable(Err(reason.clone()));
         let why = SubmitError::LogUnavailable { reason, retry_after_s: RETRY_AFTER.as_secs() };
         if !self.publisher.flush().await {

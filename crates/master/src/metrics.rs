@@ -6,7 +6,7 @@
 use std::time::Instant;
 
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
-use model::{OfferOutcome, Resources, TaskState};
+use model::{OfferOutcome, PortRanges, Resources, TaskState, WaitingCause};
 use state::State;
 
 use crate::batch::Batch;
@@ -45,16 +45,32 @@ pub fn describe_metrics() {
     describe_counter!("bayplan_tasks_ended_total", "Tasks that ended, by their last state.");
     describe_gauge!("bayplan_tasks", "Tasks that have not ended, by state.");
     describe_gauge!("bayplan_agents", "Agents, by whether they are connected.");
-    describe_gauge!("bayplan_resources", "Resources of all agents: total, used by tasks, and out in open offers.");
+    describe_gauge!("bayplan_resource_cpus", "Cpus of all agents: total, used by tasks, and out in open offers.");
+    describe_gauge!("bayplan_resource_memory_bytes", Unit::Bytes, "Memory of all agents, as bayplan_resource_cpus.");
+    describe_gauge!("bayplan_resource_disk_bytes", Unit::Bytes, "Disk of all agents, as bayplan_resource_cpus.");
+    describe_gauge!("bayplan_resource_gpus", "GPUs of all agents, as bayplan_resource_cpus.");
+    describe_gauge!("bayplan_resource_ports", "Ports of all agents, as bayplan_resource_cpus.");
     describe_gauge!("bayplan_apps", "App definitions.");
-    describe_gauge!("bayplan_instances_waiting", "Instances that are wanted and not launched, over all apps.");
+    describe_gauge!(
+        "bayplan_instances_waiting",
+        "Instances that are wanted and not launched, by what holds them back."
+    );
     describe_gauge!("bayplan_deployments", "Deployments under way.");
     describe_gauge!("bayplan_inbox_commands", "Commands that wait to be decided.");
+    describe_gauge!("bayplan_inbox_limit_commands", "How many commands may wait; beyond it they are refused.");
+    describe_gauge!("bayplan_log_writable", "1 while the log takes writes, 0 since it refused the last one.");
     describe_gauge!("bayplan_epoch", "The epoch of the leadership.");
 }
 
+/// What is asked of the master beside its state.
+pub(crate) struct Load {
+    pub(crate) inbox_commands: usize,
+    pub(crate) inbox_limit: usize,
+    pub(crate) is_writable: bool,
+}
+
 /// Sets everything that is a picture of the state.
-pub(crate) fn observe(state: &State, inbox_commands: usize) {
+pub(crate) fn observe(state: &State, load: &Load) {
     let totals = &state.header.totals;
     counter!("bayplan_records_total").absolute(state.seq.0);
     counter!("bayplan_events_total").absolute(totals.events);
@@ -78,11 +94,33 @@ pub(crate) fn observe(state: &State, inbox_commands: usize) {
     gauge!("bayplan_agents", "state" => "disconnected").set((state.agents.len() - connected) as f64);
     observe_resources(state);
     gauge!("bayplan_apps").set(state.apps.len() as f64);
-    let waiting = state.apps.values().filter_map(|app| app.waiting.as_ref());
-    gauge!("bayplan_instances_waiting").set(waiting.map(|waiting| f64::from(waiting.instances)).sum::<f64>());
+    observe_waiting(state);
     gauge!("bayplan_deployments").set(state.deployments.len() as f64);
-    gauge!("bayplan_inbox_commands").set(inbox_commands as f64);
+    gauge!("bayplan_inbox_commands").set(load.inbox_commands as f64);
+    gauge!("bayplan_inbox_limit_commands").set(load.inbox_limit as f64);
+    gauge!("bayplan_log_writable").set(f64::from(load.is_writable));
     gauge!("bayplan_epoch").set(state.epoch.0 as f64);
+}
+
+/// All of them are told, so that a sum or an alert never finds a gap.
+const WAITING_CAUSES: [&str; 4] = ["nothing_fits", "backoff", "dependency", "earlier_step"];
+
+const fn name_of(cause: &WaitingCause) -> &'static str {
+    match cause {
+        WaitingCause::NothingFits { .. } => WAITING_CAUSES[0],
+        WaitingCause::Backoff { .. } => WAITING_CAUSES[1],
+        WaitingCause::Dependency { .. } => WAITING_CAUSES[2],
+        WaitingCause::EarlierStep => WAITING_CAUSES[3],
+    }
+}
+
+fn observe_waiting(state: &State) {
+    for name in WAITING_CAUSES {
+        let waiting = state.apps.values().filter_map(|app| app.waiting.as_ref());
+        let of_cause = waiting.filter(|waiting| name_of(&waiting.cause) == name);
+        let instances: u64 = of_cause.map(|waiting| u64::from(waiting.instances)).sum();
+        gauge!("bayplan_instances_waiting", "cause" => name).set(instances as f64);
+    }
 }
 
 fn observe_resources(state: &State) {
@@ -94,20 +132,18 @@ fn observe_resources(state: &State) {
     set_resources("offered", offered);
 }
 
+/// Prometheus counts in bytes, resources in MB.
+const BYTES_PER_MB: f64 = (1 << 20) as f64;
+
 fn set_resources<'a>(kind: &'static str, parts: impl Iterator<Item = &'a Resources>) {
     let (mut sum, mut ports) = (Resources::default(), 0);
     for part in parts {
-        sum.add(&Resources { ports: model::PortRanges::default(), ..part.clone() });
+        sum.add(&Resources { ports: PortRanges::default(), ..part.clone() });
         ports += part.ports.len();
     }
-    let quantities = [
-        ("cpus", sum.cpus.as_f64()),
-        ("mem_mb", sum.mem.as_f64()),
-        ("disk_mb", sum.disk.as_f64()),
-        ("gpus", sum.gpus.as_f64()),
-        ("ports", f64::from(ports)),
-    ];
-    for (resource, quantity) in quantities {
-        gauge!("bayplan_resources", "resource" => resource, "kind" => kind).set(quantity);
-    }
+    gauge!("bayplan_resource_cpus", "kind" => kind).set(sum.cpus.as_f64());
+    gauge!("bayplan_resource_memory_bytes", "kind" => kind).set(sum.mem.as_f64() * BYTES_PER_MB);
+    gauge!("bayplan_resource_disk_bytes", "kind" => kind).set(sum.disk.as_f64() * BYTES_PER_MB);
+    gauge!("bayplan_resource_gpus", "kind" => kind).set(sum.gpus.as_f64());
+    gauge!("bayplan_resource_ports", "kind" => kind).set(f64::from(ports));
 }

@@ -96,6 +96,7 @@ pub async fn start<L: EventLog>(log: Arc<L>, config: Config) -> Result<(Handle, 
         publisher,
         stop,
         allocation: Allocation::Due,
+        is_refused: false,
     };
     let running = Running { stop: stop_sender, leader: tokio::spawn(leader.run()), publisher: publishing, contact };
     Ok((handle, running))

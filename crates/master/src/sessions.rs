@@ -113,11 +113,17 @@ impl Sessions {
             contact.heard_at = Instant::now();
         }
         let acknowledged = updates.iter().map(|update| update.id.clone()).collect();
+        let with_an_end = updates.iter().any(|update| update.status.state.is_terminal());
         let mark = if updates.is_empty() {
             mark_of(&handle.read())
         } else {
             let kind = CommandKind::UpdateStatus { agent, updates };
             let Committed { seq, epoch, .. } = handle.submit(principal_of(agent), kind).await?;
+            if with_an_end {
+                // The mark makes older lists void, one that is on its way just now among them; also when there was nothing
+                // new to record.
+                self.wake(&BTreeSet::from([agent]));
+            }
             Mark { epoch, seq }
         };
         Ok(Acknowledgement { updates: acknowledged, mark })

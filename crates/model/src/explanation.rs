@@ -34,6 +34,8 @@ pub struct Filtered {
 pub enum Filter {
     /// The agent is not connected.
     AgentInactive,
+    /// The agent has no containerizer for such a task; the detail names it.
+    MissingContainerizer,
     UnfulfilledConstraint,
     InsufficientCpus,
     InsufficientMemory,
@@ -49,6 +51,7 @@ impl Filter {
     pub const fn name(self) -> &'static str {
         match self {
             Self::AgentInactive => "AgentInactive",
+            Self::MissingContainerizer => "MissingContainerizer",
             Self::UnfulfilledConstraint => "UnfulfilledConstraint",
             Self::InsufficientCpus => "InsufficientCpus",
             Self::InsufficientMemory => "InsufficientMemory",

@@ -13,6 +13,7 @@ use model::{AgentDescription, AgentId, PortRanges, Scalar};
 
 use crate::fields::Fields;
 use crate::ports::AgentPorts;
+use crate::request::DOCKER;
 
 pub use node::Node;
 pub(crate) use stock::{PORTS, Scale, Stock};
@@ -48,13 +49,21 @@ pub(crate) struct Roster {
     pub(crate) ids: [u32; LANES],
     /// All ones when the agent is connected, else zero.
     pub(crate) active: [i32; LANES],
+    /// All ones when the agent runs containers, else zero.
+    pub(crate) containers: [i32; LANES],
     /// False for rows of removed agents and for rows after the last.
     pub(crate) live: [bool; LANES],
     pub(crate) total: [[i64; LANES]; 4],
 }
 
 impl Roster {
-    const EMPTY: Self = Self { ids: [0; LANES], active: [0; LANES], live: [false; LANES], total: [[0; LANES]; 4] };
+    const EMPTY: Self = Self {
+        ids: [0; LANES],
+        active: [0; LANES],
+        containers: [0; LANES],
+        live: [false; LANES],
+        total: [[0; LANES]; 4],
+    };
 
     fn set_total(&mut self, lane: usize, total: Amounts) {
         for (column, total) in self.total.iter_mut().zip(total) {
@@ -190,6 +199,7 @@ impl Columns {
     /// What an agent says of itself replaces what it said before; what its tasks hold stays held.
     pub(crate) fn describe(&mut self, row: usize, description: &AgentDescription) {
         self.fields.describe(row, description);
+        self.set_containers(row, description.containerizers.iter().any(|name| name == DOCKER));
         self.set_total(row, amounts(&description.resources));
         self.ports[row].describe(&description.resources.ports);
         self.refresh_ports(row);
@@ -228,9 +238,20 @@ impl Columns {
         *lane = -i32::from(active);
     }
 
+    pub(crate) fn runs_containers(&self, row: usize) -> bool {
+        let (block, lane) = split(row);
+        self.roster[block].containers[lane] != 0
+    }
+
+    fn set_containers(&mut self, row: usize, runs_containers: bool) {
+        let (block, lane) = split(row);
+        self.roster[block].containers[lane] = -i32::from(runs_containers);
+    }
+
     /// Forgets an agent and all that it had. Rows may change.
     pub(crate) fn remove(&mut self, row: usize) {
         self.set_active(row, false);
+        self.set_containers(row, false);
         self.set_total(row, [0; 4]);
         let (block, lane) = split(row);
         self.stock[block].clear(lane);
@@ -304,6 +325,7 @@ impl Columns {
         let copy = self.ids.len() - 1;
         self.enter(copy);
         self.set_active(copy, old.is_active(row));
+        self.set_containers(copy, old.runs_containers(row));
         let (block, lane) = split(copy);
         let total = old.total(row);
         self.roster[block].set_total(lane, total);

@@ -4,6 +4,9 @@ use model::{AppId, AppSpec, AppVersion, Constraint, PortSpec, Scalar};
 
 use crate::Dimension;
 
+/// The name of the containerizer that runs containers, as agents give it.
+pub(crate) const DOCKER: &str = "docker";
+
 /// One instance that wants a place.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Request {
@@ -11,6 +14,8 @@ pub struct Request {
     /// Instances of older versions of the app are not counted, neither by constraints nor by policies; so that the
     /// tasks of a new version may stand beside those that they replace.
     pub counted_since: AppVersion,
+    /// Whether it is a container, for which an agent needs a Docker engine.
+    pub is_container: bool,
     pub cpus: Scalar,
     pub mem: Scalar,
     pub disk: Scalar,
@@ -34,6 +39,7 @@ impl Request {
         Self {
             app: app.id.clone(),
             counted_since: AppVersion::default(),
+            is_container: app.container.is_some(),
             cpus: app.resources.cpus,
             mem: app.resources.mem,
             disk: app.resources.disk,

@@ -10,6 +10,7 @@ use crate::columns::{Dimension, LANES, PORTS, Stock};
 use crate::constraint::Test;
 use crate::policy::{Batch, Context, Policy, Score};
 use crate::ports::AgentPorts;
+use crate::request::DOCKER;
 use crate::{PortWanted, Request, View};
 
 /// The view with the placements of a scratch laid over it.
@@ -44,6 +45,7 @@ enum Need {
 
 /// How many agents were left after each filter.
 struct Passed {
+    containerizer: u32,
     constraints: Vec<u32>,
     needs: [u32; 5],
     policy: u32,
@@ -78,7 +80,7 @@ pub(crate) fn scan(
         needs: needs(request),
         fixed_ports: fixed_ports(request),
         pivot: pivot(overlay.view, cx.seed()),
-        passed: Passed { constraints: vec![0; tests.len()], needs: [0; 5], policy: 0 },
+        passed: Passed { containerizer: 0, constraints: vec![0; tests.len()], needs: [0; 5], policy: 0 },
         refusals: Vec::new(),
         best: None,
     };
@@ -140,6 +142,12 @@ impl Scan<'_> {
 
     /// False when no agent of the block is feasible.
     fn filter(&mut self, overlay: &Overlay<'_>, batch: &mut Batch<'_>) -> bool {
+        if self.request.is_container {
+            for (ok, containers) in batch.ok.iter_mut().zip(&batch.roster.containers) {
+                *ok &= containers;
+            }
+            self.passed.containerizer += count(&batch.ok);
+        }
         for (test, passed) in self.tests.iter().zip(&mut self.passed.constraints) {
             test.narrow(batch.columns, batch.start, &mut batch.ok);
             *passed += count(&batch.ok);
@@ -218,6 +226,9 @@ impl Scan<'_> {
             left = passed;
         };
         pass(Filter::AgentInactive, None, view.columns.active());
+        if self.request.is_container {
+            pass(Filter::MissingContainerizer, Some(DOCKER.to_owned()), self.passed.containerizer);
+        }
         for (constraint, passed) in self.request.constraints.iter().zip(&self.passed.constraints) {
             pass(Filter::UnfulfilledConstraint, Some(constraint.to_string()), *passed);
         }

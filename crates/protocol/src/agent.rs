@@ -139,7 +139,8 @@ pub struct StatusReport {
 }
 
 /// These updates are in the log, or need not be: the agent may forget them, and the tasks that ended with them.
-/// Desired lists older than `mark` do not know of them and must not be obeyed any more.
+/// Desired lists older than `mark` do not know of these ends and must not be obeyed any more; a newer list follows every
+/// acknowledgement of an end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Acknowledgement {
     pub updates: Vec<UpdateId>,

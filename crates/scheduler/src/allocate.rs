@@ -58,6 +58,9 @@ impl Draft<'_> {
 
     fn reconcile(&mut self, cycle: &mut Cycle<'_>, app: &App) {
         let id = &app.spec.id;
+        if self.has_what_it_wants(app) {
+            return self.tell_waiting(app, None);
+        }
         let its_turn = self.is_its_turn(id);
         let (current, old): (Vec<&Task>, Vec<&Task>) = self
             .state()
@@ -74,9 +77,21 @@ impl Draft<'_> {
             Some(cause) => waiting(missing, cause),
             None => self.place(cycle, app, missing),
         };
+        self.tell_waiting(app, waiting);
+    }
+
+    fn tell_waiting(&mut self, app: &App, waiting: Option<Waiting>) {
         if waiting != app.waiting {
-            self.events.push(Event::WaitingChanged { app: id.clone(), waiting });
+            self.events.push(Event::WaitingChanged { app: app.spec.id.clone(), waiting });
         }
+    }
+
+    /// Whether there is nothing to start or to end; tasks may still be on their way to running. It is asked with every
+    /// batch while the reports of a large app come in, so it looks at counts only.
+    fn has_what_it_wants(&self, app: &App) -> bool {
+        let tasks = self.state().tasks_of_app(&app.spec.id);
+        let has_old = tasks.by_version.range(..app.config_version).next().is_some();
+        tasks.active.len() == app.spec.instances as usize && tasks.killing == 0 && !has_old
     }
 
     /// Ends tasks beyond the wanted number, and one task of an older version for each new one that runs.
@@ -85,8 +100,12 @@ impl Draft<'_> {
         let running = current.iter().filter(|task| task.status.state == TaskState::Running).count();
         let old_to_end = old.len().saturating_sub(wanted.saturating_sub(running));
         let excess = current.len().saturating_sub(wanted);
-        old.sort_by_key(|task| expendability(task));
-        current.sort_by_key(|task| expendability(task));
+        if old_to_end > 0 {
+            old.sort_by_key(|task| expendability(task));
+        }
+        if excess > 0 {
+            current.sort_by_key(|task| expendability(task));
+        }
         let superseded = old.into_iter().take(old_to_end).map(|task| (task, KillReason::Superseded));
         let scaled_down = current.into_iter().take(excess).map(|task| (task, KillReason::ScaledDown));
         for (task, reason) in superseded.chain(scaled_down) {

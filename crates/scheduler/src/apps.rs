@@ -1,6 +1,6 @@
 //! Commands that change what is wanted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use model::{
@@ -107,14 +107,11 @@ impl Draft<'_> {
     }
 
     fn start_changes(&mut self, changes: BTreeMap<AppId, Change>, force: bool) -> Result<(), Rejection> {
-        let ids: Vec<AppId> = changes.keys().cloned().collect();
-        let steps = {
-            let mut target: BTreeMap<&AppId, &Arc<AppSpec>> =
-                self.state().apps.iter().map(|(id, row)| (id, &row.spec)).collect();
-            target.extend(changes.iter().map(|(id, change)| (id, &change.spec)));
-            dependencies::refuse_cycle(&target)?;
-            dependencies::layers(&target, &ids)
-        };
+        let ids: BTreeSet<AppId> = changes.keys().cloned().collect();
+        let apps = &self.state().apps;
+        let new_spec = |id: &AppId| changes.get(id).map(|change| change.spec.as_ref());
+        let spec_of = |id: &AppId| new_spec(id).or_else(|| apps.get(id).map(|row| row.spec.as_ref()));
+        let steps = dependencies::layers(&ids, spec_of)?;
         self.unlock(&ids.iter().collect::<Vec<_>>(), force || self.carries_on(&changes))?;
         let version = changes.values().map(|change| change.version.0).max().unwrap_or(self.now());
         let steps = steps

@@ -1,7 +1,6 @@
 //! The order in which apps start, from their `dependencies`. The graph is made when it is asked for, never kept.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
 
 use model::{AppId, AppSpec};
 use petgraph::algo::kosaraju_scc;
@@ -9,26 +8,21 @@ use petgraph::graphmap::DiGraphMap;
 
 use crate::Rejection;
 
-type Apps<'a> = BTreeMap<&'a AppId, &'a Arc<AppSpec>>;
-
-/// Refuses dependencies that lead back to where they began.
-pub(crate) fn refuse_cycle(apps: &Apps<'_>) -> Result<(), Rejection> {
-    let graph = graph_of(apps);
-    let stuck =
-        kosaraju_scc(&graph).into_iter().find(|group| group.len() > 1 || graph.contains_edge(group[0], group[0]));
-    match stuck {
-        None => Ok(()),
-        Some(group) => Err(Rejection::DependencyCycle { cycle: walk_round(&graph, &group) }),
+/// The order in which changed apps start: each layer depends on earlier ones only, directly or by way of other apps.
+/// Refuses dependencies that lead back to where they began. `spec_of` knows the apps as they will be.
+pub(crate) fn layers<'a>(
+    changed: &'a BTreeSet<AppId>,
+    spec_of: impl Fn(&AppId) -> Option<&'a AppSpec>,
+) -> Result<Vec<Vec<AppId>>, Rejection> {
+    let graph = graph_of(changed, spec_of);
+    let groups = kosaraju_scc(&graph);
+    let is_cycle = |group: &&Vec<&'a AppId>| group.len() > 1 || graph.contains_edge(group[0], group[0]);
+    if let Some(group) = groups.iter().find(is_cycle) {
+        return Err(Rejection::DependencyCycle { cycle: walk_round(&graph, group) });
     }
-}
-
-/// The ids in `changed`, leaves first: each layer depends on earlier ones only, directly or by way of other apps.
-/// There must be no cycle.
-pub(crate) fn layers(apps: &Apps<'_>, changed: &[AppId]) -> Vec<Vec<AppId>> {
-    let graph = graph_of(apps);
     // Components come in reverse topological order of the edges "depends on": dependencies first.
     let mut depth: BTreeMap<&AppId, usize> = BTreeMap::new();
-    for group in kosaraju_scc(&graph) {
+    for group in groups {
         let app = group[0];
         let below = graph.neighbors(app).filter_map(|dependency| {
             let counts = usize::from(changed.contains(dependency));
@@ -41,15 +35,23 @@ pub(crate) fn layers(apps: &Apps<'_>, changed: &[AppId]) -> Vec<Vec<AppId>> {
     for app in changed {
         layers.entry(depth.get(app).copied().unwrap_or(0)).or_default().push(app.clone());
     }
-    layers.into_values().collect()
+    Ok(layers.into_values().collect())
 }
 
-fn graph_of<'a>(apps: &Apps<'a>) -> DiGraphMap<&'a AppId, ()> {
+/// What the changed apps depend on, themselves included. A cycle that was not there before leads through one of them,
+/// so the other apps need not be looked at, however many there are.
+fn graph_of<'a>(
+    changed: &'a BTreeSet<AppId>,
+    spec_of: impl Fn(&AppId) -> Option<&'a AppSpec>,
+) -> DiGraphMap<&'a AppId, ()> {
     let mut graph = DiGraphMap::new();
-    for (id, spec) in apps {
-        graph.add_node(*id);
-        for dependency in &spec.dependencies {
-            graph.add_edge(*id, dependency, ());
+    let mut frontier: Vec<&AppId> = changed.iter().map(|app| graph.add_node(app)).collect();
+    while let Some(app) = frontier.pop() {
+        for dependency in spec_of(app).into_iter().flat_map(|spec| &spec.dependencies) {
+            if !graph.contains_node(dependency) {
+                frontier.push(dependency);
+            }
+            graph.add_edge(app, dependency, ());
         }
     }
     graph

@@ -2,6 +2,7 @@
 
 mod arrows;
 mod bare_allow;
+mod dashboards;
 mod drift;
 mod file_sizes;
 mod lint_settings;
@@ -55,6 +56,7 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<ExitCode> {
     let findings: Vec<Finding> = [
         arrows::check(&members),
         bare_allow::check(&files),
+        dashboards::check(&files),
         drift::check(&files, &schema::all()?),
         file_sizes::check(&files),
         lint_settings::check(&files, &members),

@@ -18,7 +18,7 @@ use model::{Invocation, TaskId};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-use super::cgroup::{Hierarchy, Limits};
+use super::cgroup::{self, Hierarchy, Limits};
 use super::run_folder::{Claim, End, Plan, RunFolder};
 use super::{Containerizer, ContainerizerError, Ended, Launch, LaunchError, Phase};
 use crate::environment;
@@ -46,6 +46,13 @@ struct Inner {
 }
 
 impl ProcessContainerizer {
+    /// Makes the tasks' groups in the cgroup of this name, where any may be written. `supervisor` is the program whose
+    /// subcommand `supervise` is [`crate::supervise_main`]; this very program when None.
+    #[must_use]
+    pub fn open(runs: PathBuf, supervisor: Option<PathBuf>, cgroup_parent: Option<&str>) -> Self {
+        Self::new(runs, supervisor, cgroup::find(cgroup_parent))
+    }
+
     pub(crate) fn new(runs: PathBuf, supervisor: Option<PathBuf>, cgroups: Option<Box<dyn Hierarchy>>) -> Self {
         Self { inner: Arc::new(Inner { runs, supervisor, cgroups, children: Mutex::default() }) }
     }

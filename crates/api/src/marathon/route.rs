@@ -46,6 +46,23 @@ pub(super) struct Target {
 const NOT_BUILT: [&str; 8] =
     ["artifacts", "eventSubscriptions", "events", "groups", "leader", "plugins", "pods", "schema"];
 
+/// Mesos' own, by their first segments: its clients ask on the operator's port, where these routes are answered too.
+const NOT_BUILT_OF_MESOS: [&[&str]; 13] = [
+    &["api", "v1", "executor"],
+    &["api", "v1", "operator"],
+    &["api", "v1", "scheduler"],
+    &["flags"],
+    &["frameworks"],
+    &["master"],
+    &["redirect"],
+    &["roles"],
+    &["slaves"],
+    &["state"],
+    &["state-summary"],
+    &["state.json"],
+    &["version"],
+];
+
 impl Route {
     /// As the header `Allow` has them.
     const fn methods(&self) -> &'static str {
@@ -112,8 +129,11 @@ fn missing(method: &Method, path: &str, segments: &[&str]) -> Error {
         ["v2", word, ..] => NOT_BUILT.contains(word),
         _ => false,
     };
+    let is_mesos = segments == ["api", "v1"] || NOT_BUILT_OF_MESOS.iter().any(|route| segments.starts_with(route));
     if is_marathons {
         Error::NotFound(format!("{method} {path} is a route of Marathon's that is not built yet; see /help"))
+    } else if is_mesos {
+        Error::NotFound(format!("{method} {path} is a route of Mesos' that is not built yet; see /help"))
     } else {
         Error::NotFound(format!("there is no route {method} {path}; see /help"))
     }
@@ -164,6 +184,14 @@ mod tests {
                 "/v2/apps/a/versions",
                 "GET /v2/apps/a/versions is a route of Marathon's that is not built yet; see /help",
             ),
+            (
+                Method::POST,
+                "/api/v1/scheduler",
+                "POST /api/v1/scheduler is a route of Mesos' that is not built yet; see /help",
+            ),
+            (Method::GET, "/version", "GET /version is a route of Mesos' that is not built yet; see /help"),
+            (Method::POST, "/api/v1", "POST /api/v1 is a route of Mesos' that is not built yet; see /help"),
+            (Method::GET, "/api/v1/nope", "there is no route GET /api/v1/nope; see /help"),
             (Method::GET, "/v3", "there is no route GET /v3; see /help"),
             (Method::POST, "/v2/apps/a", "POST is not a method of /v2/apps/a: use GET, HEAD, PUT, PATCH, DELETE"),
             (Method::DELETE, "/ping", "DELETE is not a method of /ping: use GET, HEAD"),

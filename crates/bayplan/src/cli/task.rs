@@ -33,7 +33,8 @@ pub(crate) struct List {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  bayplan task logs hello.3f0c               the beginning of an id is enough when it is the only one
+  bayplan task logs hello.3f0c               the beginning of an id is enough when it is the only one that runs
+  bayplan task logs hello                    its only task, or the one that ended last when none runs
   bayplan task logs hello.3f0c --stderr -f   go on until the task ends, or Ctrl-C")]
 pub(crate) struct Logs {
     /// A task's id, or the beginning of it

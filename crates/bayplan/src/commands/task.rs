@@ -13,6 +13,7 @@ use super::{Session, find_app};
 use crate::cli::task::{Kill, List, Logs, Task};
 use crate::client::{Call, Client};
 use crate::failure::Failure;
+use crate::output::note;
 use crate::render;
 
 /// How often a follower asks for what was added.
@@ -47,7 +48,10 @@ async fn show(session: &mut Session, List { app, all }: List) -> Result<(), Fail
 
 async fn print_output(session: &mut Session, logs: Logs) -> Result<(), Failure> {
     let tasks = all_tasks(&session.client).await?;
-    let task = resolve(&tasks, &logs.task)?;
+    let task = resolve(&of_interest(&tasks, &logs.task), &logs.task)?;
+    if task.as_str() != logs.task {
+        note(session.color, &format!("The {} of {task}:", if logs.stderr { "stderr" } else { "stdout" }));
+    }
     let file = if logs.stderr { "stderr" } else { "stdout" };
     let path = format!("{TASKS_PATH}/{task}/files/{file}");
     let mut offset = 0;
@@ -114,6 +118,21 @@ async fn all_tasks(client: &Client) -> Result<Vec<TaskView>, Failure> {
     Ok(list.tasks)
 }
 
+/// Of the tasks that a text may mean, those whose output somebody wants to read: the active ones, or else the one that ended
+/// last. So an app's name is enough while one of its tasks runs, and in a crash loop.
+fn of_interest(tasks: &[TaskView], text: &str) -> Vec<TaskView> {
+    let candidates = || tasks.iter().filter(|task| task.id.as_str().starts_with(text));
+    if tasks.iter().any(|task| task.id.as_str() == text) {
+        return tasks.to_vec();
+    }
+    let active: Vec<_> = candidates().filter(|task| task.ended_at.is_none()).cloned().collect();
+    if active.is_empty() {
+        candidates().max_by_key(|task| task.ended_at).cloned().into_iter().collect()
+    } else {
+        active
+    }
+}
+
 /// The task with this id, or the only one whose id begins like this.
 fn resolve(tasks: &[TaskView], text: &str) -> Result<TaskId, Failure> {
     if let Some(task) = tasks.iter().find(|task| task.id.as_str() == text) {
@@ -175,5 +194,21 @@ mod tests {
         assert_eq!(resolved("d"), Ok("db.1".to_owned()));
         assert_eq!(resolved("web"), Err("'web' is the beginning of 2 ids: web.1, web.12".to_owned()));
         assert!(matches!(resolve(&tasks, "x"), Err(Failure::NotFound(_))));
+    }
+
+    #[test]
+    fn logs_are_those_of_the_only_active_task_or_of_the_last_one() {
+        let ended = |id: &str, at| TaskView { ended_at: Some(Timestamp(at)), ..task(id) };
+        let read = |tasks: &[TaskView], text| {
+            resolve(&of_interest(tasks, text), text).map(|task| task.to_string()).map_err(|failure| failure.to_string())
+        };
+        let mut tasks = vec![ended("web.1", 5), ended("web.2", 9), ended("web.3", 7), task("db.1")];
+        assert_eq!(read(&tasks, "web"), Ok("web.2".to_owned()));
+        assert_eq!(read(&tasks, "web.1"), Ok("web.1".to_owned()));
+        tasks.push(task("web.4"));
+        assert_eq!(read(&tasks, "web"), Ok("web.4".to_owned()));
+        tasks.push(task("web.5"));
+        assert_eq!(read(&tasks, "web"), Err("'web' is the beginning of 2 ids: web.4, web.5".to_owned()));
+        assert!(read(&tasks, "x").is_err());
     }
 }

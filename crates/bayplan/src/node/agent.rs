@@ -37,6 +37,7 @@ pub(super) async fn run(args: AgentRun, global: Global) -> Result<(), Failure> {
     let mut config = configure(Config::new(masters, folder), args.machine, token);
     config.listen = args.listen;
     config.routes = metrics_route(metrics::install()?);
+    ::agent::describe_metrics();
     let shutdown = async move {
         stop.cancelled().await;
         Shutdown::Leave

@@ -58,6 +58,7 @@ pub(super) async fn run(args: Dev, global: Global) -> Result<(), Failure> {
     let folder = folder::create(&folder::choose(dir, "dev"), "--dir")?;
     let stopping = CancellationToken::new();
     let mut leading = Leading::start(doors, &folder, &settings, token.clone(), stopping.clone()).await?;
+    ::agent::describe_metrics();
     let operator = format!("http://{}", listen::reachable(leading.operator));
     let config = Config::new(vec![operator.clone()], folder::create(&folder.join("agent"), "--dir")?);
     let config = Config { listen: agent_listen, ..agent::configure(config, machine, token.clone()) };

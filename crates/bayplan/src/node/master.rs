@@ -109,11 +109,13 @@ impl Leading {
         let (handle, running) = ::master::start(Arc::new(log), config).await.map_err(anyhow::Error::from)?;
         let files = AgentFiles::new(http()?, token.as_ref().map(|token| token.reveal().to_owned()));
         let asked = Operator { handle: handle.clone(), metrics: render, files, stopping: stopping.clone() };
-        let both = api::operator::router(asked).merge(api::marathon::router(handle.clone()));
+        // One router on both ports: it is what keeps partial updates from undoing each other.
+        let routes = api::marathon::router(handle.clone());
+        let both = api::operator::router(asked).merge(routes.clone());
         let token = token.map(|token| api::Token::new(token.reveal()));
         let mut servers = JoinSet::new();
         servers.spawn(serve(doors.operator, api::guard(both, token.clone()), stopping.clone()));
-        servers.spawn(serve(doors.marathon, api::guard(api::marathon::router(handle.clone()), token), stopping));
+        servers.spawn(serve(doors.marathon, api::guard(routes, token), stopping));
         Ok(Self { handle, running, servers, operator, marathon })
     }
 

@@ -6,17 +6,22 @@ use model::{
 };
 use protocol::operator::Quantities;
 
+use super::table::cut;
 use super::time::{moment, span};
 use super::{count, one_line, quantity, waiting};
 use crate::output::{BAD, BOLD, BUSY, DIM, GOOD, styled};
 
 /// How many things are listed by name before the rest is counted.
 const LISTED: usize = 4;
+/// How much of a command is shown; `bayplan app show` has all of it.
+const COMMAND: usize = 60;
+/// As long as `anonymous@127.0.0.1`.
+const PRINCIPAL: usize = 19;
 
 /// Number, time, who caused it, the event's name and what it says. A record without events is a line too.
 pub(crate) fn lines(record: &Record) -> String {
     let start = format!(
-        "{:>6}  {}  {:<12}",
+        "{:>6}  {}  {:<PRINCIPAL$}",
         record.seq.0,
         styled(DIM, &moment(record.cause.at)),
         one_line(&record.cause.principal.to_string())
@@ -141,8 +146,8 @@ fn changed(app: &AppSpec) -> String {
 /// What an app runs, in one line.
 fn command(app: &AppSpec) -> String {
     let command = match &app.invocation {
-        Invocation::Shell(command) => Some(format!("`{}`", one_line(command))),
-        Invocation::Args(arguments) => Some(format!("`{}`", one_line(&arguments.join(" ")))),
+        Invocation::Shell(command) => Some(format!("`{}`", cut(&one_line(command), Some(COMMAND)))),
+        Invocation::Args(arguments) => Some(format!("`{}`", cut(&one_line(&arguments.join(" ")), Some(COMMAND)))),
         Invocation::ImageDefault => None,
     };
     match (command, &app.container) {

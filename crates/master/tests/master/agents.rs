@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use master::{Config, Handle};
-use model::{StatusUpdate, TaskState, TaskStatus, Timestamp, UpdateId};
+use model::{CommandKind, Principal, StatusUpdate, TaskState, TaskStatus, Timestamp, UpdateId};
 use protocol::agent::{AgentEvent, AgentIdentity, Desired, StatusReport, Subscribe};
 use tokio::sync::mpsc::Receiver;
 
@@ -34,11 +34,15 @@ async fn desired(events: &mut Receiver<AgentEvent>, holds: impl Fn(&Desired) -> 
 }
 
 fn running(list: &Desired, identity: &AgentIdentity) -> StatusReport {
+    report(list, identity, TaskState::Running)
+}
+
+fn report(list: &Desired, identity: &AgentIdentity, state: TaskState) -> StatusReport {
     let updates = list.tasks.iter().map(|task| StatusUpdate {
-        id: UpdateId::new(format!("running-{}", task.id)),
+        id: UpdateId::new(format!("{state}-{}", task.id)),
         task: task.id.clone(),
         observed_at: Timestamp(1),
-        status: TaskStatus { state: TaskState::Running, reason: None, message: None, exit: None },
+        status: TaskStatus { state, reason: None, message: None, exit: None },
     });
     StatusReport { identity: identity.clone(), updates: updates.collect() }
 }
@@ -59,6 +63,25 @@ async fn an_agent_is_told_what_to_run_and_its_reports_are_acknowledged() {
     let seq = handle.read().seq;
     assert_eq!(handle.report(report).await.expect("taken").updates.len(), 2);
     assert_eq!(handle.read().seq, seq);
+    master.stop().await;
+}
+
+/// Its mark makes older lists void, and one may be on its way.
+#[tokio::test]
+async fn a_newer_list_follows_every_acknowledgement_of_an_end() {
+    let log = log();
+    let (handle, master) = start(&log).await;
+    let (identity, mut events) = subscribe(&handle, None).await;
+    create(&handle, "a").await.expect("accepted");
+    let list = desired(&mut events, |list| list.tasks.len() == 2).await;
+    // Nothing takes the place of these tasks, so nothing else makes a list.
+    let destroy = CommandKind::DestroyApp { app: id("a"), force: true };
+    handle.submit(Principal::new("test"), destroy).await.expect("accepted");
+    let ends = report(&list, &identity, TaskState::Killed);
+    for _ in ["recorded", "known already"] {
+        let acknowledged = handle.report(ends.clone()).await.expect("taken");
+        desired(&mut events, |list| list.tasks.is_empty() && list.mark >= acknowledged.mark).await;
+    }
     master.stop().await;
 }
 

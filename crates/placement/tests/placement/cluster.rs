@@ -69,6 +69,7 @@ pub(crate) fn request(app: &str, cpus: i64, mem: i64) -> Request {
     Request {
         app: AppId::parse(app).expect("an app id"),
         counted_since: AppVersion::default(),
+        is_container: false,
         cpus: Scalar(cpus),
         mem: Scalar(mem),
         disk: Scalar(0),

@@ -172,6 +172,25 @@ fn each_agent_is_counted_at_the_first_filter_that_it_fails() {
     assert_eq!(explained(&wanted), expected);
     let expected = "0 of 6 agents feasible: 1 AgentInactive, 5 InsufficientGpus";
     assert_eq!(explained(&Request { gpus: Scalar(1), ..request("web", 0, 0) }), expected);
+    let expected = "0 of 6 agents feasible: 1 AgentInactive, 5 MissingContainerizer (docker)";
+    assert_eq!(explained(&Request { is_container: true, ..request("web", 0, 0) }), expected);
+}
+
+#[test]
+fn containers_go_where_an_engine_is_and_follow_it() {
+    let with_engine = |has_engine: bool| {
+        let mut description = description("h", resources(1_000, 1_000));
+        if has_engine {
+            description.containerizers.push("docker".to_owned());
+        }
+        description
+    };
+    let mut view = view([registered(0, with_engine(false)), registered(1, with_engine(true))]);
+    let container = Request { is_container: true, ..request("web", 100, 100) };
+    assert_eq!(place_many(&view, "first-fit", &container, 1).0, [1]);
+    view.apply(&reconnected(0, with_engine(true)));
+    view.apply(&reconnected(1, with_engine(false)));
+    assert_eq!(place_many(&view, "first-fit", &container, 1).0, [0]);
 }
 
 #[test]

@@ -155,6 +155,10 @@ impl Reference {
         if !self.agents[&agent].active {
             return Some((Filter::AgentInactive, 0, None));
         }
+        let containerizers = &self.agents[&agent].description.containerizers;
+        if request.is_container && !containerizers.contains(&"docker".to_owned()) {
+            return Some((Filter::MissingContainerizer, 0, Some("docker".to_owned())));
+        }
         for (index, constraint) in request.constraints.iter().enumerate() {
             if !self.fulfils(agent, constraint, request) {
                 return Some((Filter::UnfulfilledConstraint, index, Some(constraint.to_string())));

@@ -152,7 +152,7 @@ fn app_events() -> Vec<Event> {
 }
 
 fn shown(events: Vec<Event>) -> Vec<String> {
-    const START: &str = "    12  2026-07-15T12:00:03.120Z  someone       ";
+    const START: &str = "    12  2026-07-15T12:00:03.120Z  someone              ";
     let text = plain(&lines(&record(events)));
     text.lines().map(|line| line.strip_prefix(START).expect("number, time and principal").to_owned()).collect()
 }

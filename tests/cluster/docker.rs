@@ -1,0 +1,8 @@
+//! Tasks in containers, with the real engine: apps in the form of 2014, their life and end, their networks and volumes.
+//!
+//! Nothing is ever pulled: the images are made here, of one static program.
+
+pub(crate) mod engine;
+mod form_of_2014;
+mod life;
+mod networks;
