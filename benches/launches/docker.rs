@@ -99,7 +99,8 @@ async fn ours(containerizer: &DockerContainerizer, folder: &Path, at_once: usize
     let began_at = Instant::now();
     task::start_all(containerizer, &launches, at_once).await;
     let took = began_at.elapsed();
-    task::stop_all(containerizer, &launches, AT_ONCE, GRACE).await;
+    task::stop_all(containerizer, &launches, GRACE).await;
+    task::remove_all(containerizer, &launches).await;
     CONTAINERS as f64 / took.as_secs_f64()
 }
 
@@ -113,7 +114,9 @@ async fn body_of_a_task(docker: &Docker, containerizer: &DockerContainerizer, fo
     let ContainerConfig { image, entrypoint, cmd, env, labels, .. } = found.config.expect("it has a configuration");
     let HostConfig { binds, network_mode, memory, cpu_shares, .. } = found.host_config.expect("it has settings");
     let host_config = HostConfig { binds, network_mode, memory, cpu_shares, ..HostConfig::default() };
-    task::stop_all(containerizer, &[launch], 1, GRACE).await;
+    let launch = [launch];
+    task::stop_all(containerizer, &launch, GRACE).await;
+    task::remove_all(containerizer, &launch).await;
     // The folder that it is given has to be there.
     for bind in host_config.binds.iter().flatten().filter_map(|bind| bind.split(':').next()) {
         std::fs::create_dir_all(bind).expect("a folder");

@@ -9,6 +9,8 @@ use futures_util::{StreamExt, stream};
 use model::{AgentId, AppVersion, ClusterId, Container, Invocation, Resources, Scalar, TaskId};
 use protocol::agent::{AgentIdentity, TaskSpec};
 
+use crate::AT_ONCE;
+
 pub(crate) fn launch(folder: &Path, name: &str, command: &str, container: Option<Container>) -> Launch {
     let sandbox = folder.join("tasks").join(name);
     std::fs::create_dir_all(&sandbox).expect("a sandbox");
@@ -39,22 +41,23 @@ pub(crate) async fn start_all(containerizer: &dyn Containerizer, launches: &[Lau
     started.for_each(|started| async { started.expect("the task starts") }).await;
 }
 
-/// Waits for the end of all and removes them.
-pub(crate) async fn finish_all(containerizer: &dyn Containerizer, launches: &[Launch], at_once: usize) {
-    stream::iter(launches).for_each_concurrent(at_once, |launch| finish(containerizer, launch)).await;
+pub(crate) async fn wait_for_all(containerizer: &dyn Containerizer, launches: &[Launch]) {
+    let wait = async |launch: &Launch| drop(containerizer.wait(&launch.task).await);
+    stream::iter(launches).for_each_concurrent(None, wait).await;
 }
 
-async fn finish(containerizer: &dyn Containerizer, launch: &Launch) {
-    containerizer.wait(&launch.task).await;
-    containerizer.remove(&launch.task).await.expect("an ended task can be removed");
-    std::fs::remove_dir_all(&launch.sandbox).expect("a sandbox can be removed");
-}
-
-/// Asks all to end, waits for that and removes them.
-pub(crate) async fn stop_all(containerizer: &dyn Containerizer, launches: &[Launch], at_once: usize, grace: Duration) {
+/// Asks all to end, and waits for that.
+pub(crate) async fn stop_all(containerizer: &dyn Containerizer, launches: &[Launch], grace: Duration) {
     let stop = async |launch: &Launch| {
         containerizer.stop(&launch.task, grace).await.expect("a task can be stopped");
-        finish(containerizer, launch).await;
     };
-    stream::iter(launches).for_each_concurrent(at_once, stop).await;
+    stream::iter(launches).for_each_concurrent(AT_ONCE, stop).await;
+    wait_for_all(containerizer, launches).await;
+}
+
+pub(crate) async fn remove_all(containerizer: &dyn Containerizer, launches: &[Launch]) {
+    let remove = async |launch: &Launch| {
+        containerizer.remove(&launch.task).await.expect("an ended task can be removed");
+    };
+    stream::iter(launches).for_each_concurrent(AT_ONCE, remove).await;
 }

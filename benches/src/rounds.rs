@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 const ROUNDS: usize = 5;
+/// To look at the clock takes a fraction of a microsecond, which must not count.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(1);
 
 /// Rates per second, one for each round.
 #[derive(Debug, Clone)]
@@ -48,10 +50,15 @@ pub fn cpu_time() -> Duration {
 /// Repeats `work` until it has computed for `round`, in each round; it says how many things it did. There is one round
 /// to warm up.
 pub fn rate(round: Duration, mut work: impl FnMut() -> usize) -> Rate {
+    let mut repeats = 1;
     rate_of(round, || {
         let began_at = cpu_time();
-        let done = work();
-        (done, cpu_time() - began_at)
+        let done = (0..repeats).map(|_| work()).sum();
+        let took = cpu_time() - began_at;
+        if took < BETWEEN_LOOKS {
+            repeats *= 2;
+        }
+        (done, took)
     })
 }
 

@@ -64,9 +64,13 @@ pub(crate) struct TaskCgroup {
 }
 
 impl TaskCgroup {
-    /// Whoever writes `0` into these files is in the group.
+    /// Whoever writes `0` into these files is in the group, with one thread. Version 1 has a file for single threads:
+    /// to move a whole process, even one of a single thread, the kernel stops all forks and exits first, and waits for
+    /// some 10 ms until that is so.
     pub(crate) fn entrances(&self) -> io::Result<Vec<File>> {
-        self.folders.iter().map(|folder| File::options().write(true).open(folder.join("cgroup.procs"))).collect()
+        let open = |path: PathBuf| File::options().write(true).open(path);
+        let entrance = |folder: &PathBuf| open(folder.join("tasks")).or_else(|_| open(folder.join("cgroup.procs")));
+        self.folders.iter().map(entrance).collect()
     }
 
     fn pids(&self) -> Vec<Pid> {
