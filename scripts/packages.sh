@@ -1,4 +1,4 @@
-# Sourced by prepare.sh: finds out which system packages the build needs, and installs those that are missing.
+# Sourced by prepare.sh and nats.sh: finds out which system packages the build needs, and installs those that are missing.
 # Nothing is asked of the network, and no root rights are used, when everything is there.
 # shellcheck shell=bash
 
@@ -64,6 +64,7 @@ install_with_apt() {
       c++) packages+=(g++) ;;
       ar) packages+=(binutils) ;;
       curl) packages+=(curl ca-certificates) ;;
+      pip) packages+=(python3-pip) ;;
       busybox-static) packages+=(busybox-static) ;;
       libclang) read -r -a clang <<<"$(libclang_packages)"; packages+=("${clang[@]}") ;;
     esac

@@ -33,6 +33,16 @@ without_docker() {
 }
 [ "$BAYPLAN_TEST_DOCKER" = 1 ] || without_docker
 
+# Tests that need NATS servers start this program. Set to nothing, they skip themselves.
+if [ -z "${BAYPLAN_NATS_SERVER+set}" ]; then
+  BAYPLAN_NATS_SERVER=$("$scripts/nats.sh")
+fi
+export BAYPLAN_NATS_SERVER
+without_nats() {
+  say "##### BAYPLAN_NATS_SERVER IS EMPTY: the tests that need NATS servers are SKIPPED #####"
+}
+[ -n "$BAYPLAN_NATS_SERVER" ] || without_nats
+
 stage() {
   say "$1"
   shift
@@ -60,4 +70,5 @@ stage "tests" run_tests
 counts=$(awk '/^test result:/ { passed += $4; failed += $6; ignored += $8 } END { print passed + 0, failed + 0, ignored + 0 }' "$log")
 read -r passed failed ignored <<<"$counts"
 [ "$BAYPLAN_TEST_DOCKER" = 1 ] || without_docker
+[ -n "$BAYPLAN_NATS_SERVER" ] || without_nats
 say "all stages passed: $passed tests passed, $failed failed, $ignored ignored"

@@ -27,9 +27,9 @@ pub(crate) fn launch(folder: &Path, name: &str, command: &str, container: Option
             labels: BTreeMap::new(),
             resources: Resources { cpus: Scalar(100), mem: Scalar::from_whole(32), ..Resources::default() },
             ports: Vec::new(),
-            host_ports: Vec::new(),
             kill_grace_ms: 1_000,
         },
+        host_ports: Vec::new(),
         sandbox,
         hostname: "localhost".to_owned(),
     }

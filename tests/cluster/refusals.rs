@@ -7,8 +7,10 @@ fn bad_definitions_are_refused_by_field_and_leave_no_trace() {
     let cluster = Cluster::dev("43000-43009", &[]);
     cluster
         .deploy(r#"{"id": "a", "cmd": "sleep 1000", "cpus": 0.1, "mem": 32, "dependencies": ["/b"], "instances": 0}"#);
+    let large = format!(r#"{{"id": "x", "cmd": "true", "env": {{"E": "{}"}}}}"#, "x".repeat(1 << 20));
     let refused = [
         ("{not json", 400, "Invalid JSON"),
+        (large.as_str(), 422, "/env"),
         (r#"{"id": "x", "cmd": "true", "colour": "red"}"#, 422, "colour"),
         (r#"{"id": "x", "cmd": "true", "cpus": -1}"#, 422, "cpus"),
         (r#"{"id": "x y", "cmd": "true"}"#, 422, "id"),

@@ -40,7 +40,7 @@ pub(crate) fn of_task(launch: &Launch, sandbox: &Path) -> BTreeMap<String, Strin
     if let Some(Container::Docker(docker)) = &spec.container {
         set("MARATHON_APP_DOCKER_IMAGE", docker.image.clone());
     }
-    for (name, value) in ports(&spec.ports, &spec.host_ports) {
+    for (name, value) in ports(&spec.ports, &launch.host_ports) {
         set(&name, value);
     }
     env
@@ -96,7 +96,7 @@ mod tests {
         };
         launch.spec.version = AppVersion(Timestamp(1_425_000_000_123));
         launch.spec.ports = vec![port(Some(80), Some("http")), port(Some(0), None)];
-        launch.spec.host_ports = vec![31_005, 31_006];
+        launch.host_ports = vec![31_005, 31_006];
         launch.spec.env = [("HOST", "mine"), ("A", "1")].map(|(k, v)| (k.to_owned(), v.to_owned())).into();
         launch.spec.labels = [("my-label".to_owned(), "x".to_owned())].into();
         let env = of_task(&launch, Path::new("/mnt/mesos/sandbox"));

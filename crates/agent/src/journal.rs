@@ -6,6 +6,7 @@
 
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::AgentError;
@@ -71,6 +72,12 @@ impl Journal {
         self.torn = true;
         self.file.write_all(&line)?;
         self.file.sync_data()?;
+        if self.file.metadata()?.nlink() == 0 {
+            // What nobody can read again is not durable.
+            let message =
+                format!("{} was deleted while the agent ran; stop the agent, and start it again", self.path.display());
+            return Err(io::Error::new(io::ErrorKind::NotFound, message));
+        }
         self.torn = false;
         self.len += line.len() as u64;
         Ok(())
@@ -176,6 +183,16 @@ mod tests {
             live.starts = starts;
             assert_eq!(read, live);
         }
+    }
+
+    #[test]
+    fn a_deleted_journal_is_noticed() {
+        let root = tempfile::tempdir().expect("a folder");
+        let folder = WorkFolder::open(root.path()).expect("a work folder");
+        let (mut journal, _) = Journal::open(&folder).expect("a new journal");
+        std::fs::remove_file(folder.journal()).expect("removed");
+        let error = journal.append(&facts()).expect_err("nothing durable can come of it");
+        assert!(error.to_string().contains("was deleted"), "{error}");
     }
 
     #[test]

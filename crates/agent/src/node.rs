@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use model::{AgentDescription, StatusUpdate, TaskId, TaskStatus, Timestamp};
-use protocol::agent::{Acknowledgement, AgentIdentity, Desired, DesiredTask};
+use protocol::agent::{Acknowledgement, AgentIdentity, Desired, DesiredTask, TaskSpec};
 use tokio::sync::{Semaphore, mpsc, watch};
 
 use crate::config::Shutdown;
@@ -363,7 +363,8 @@ impl Node {
         let hostname = self.description.borrow().hostname.clone();
         tracing::info!(task = %task.id, kind = kind.name(), "starting");
         let sandbox = self.sandboxes.path(&task.id);
-        let launch = Launch { task: task.id.clone(), identity, spec: task.spec, sandbox, hostname };
+        let (spec, host_ports) = (TaskSpec::clone(&task.spec), task.host_ports);
+        let launch = Launch { task: task.id.clone(), identity, spec, host_ports, sandbox, hostname };
         if let Some(runner) = self.runner(&task.id, kind, stop) {
             tokio::spawn(runner.start(launch, Arc::clone(&self.sandboxes), permits));
         }

@@ -137,6 +137,7 @@ pub(crate) fn kind_of(spec: &TaskSpec) -> Kind {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+    use std::sync::Arc;
 
     use model::{
         AgentId, AppId, AppVersion, ClusterId, Epoch, Invocation, KillReason, Resources, Seq, StatusUpdate, Timestamp,
@@ -183,11 +184,10 @@ mod tests {
             labels: BTreeMap::new(),
             resources: Resources::default(),
             ports: Vec::new(),
-            host_ports: Vec::new(),
             kill_grace_ms: 70,
         };
         let kill = kill_grace_ms.map(|grace_ms| Kill { reason: KillReason::UserRequest, grace_ms });
-        DesiredTask { id: TaskId::new(id), state, kill, spec }
+        DesiredTask { id: TaskId::new(id), state, kill, spec: Arc::new(spec), host_ports: Vec::new() }
     }
 
     /// The step for a list that holds everything the ledger knows, as the log has it, and `more` in its place.

@@ -117,10 +117,10 @@ fn task(id: &str, command: &str) -> DesiredTask {
         labels: BTreeMap::new(),
         resources: Resources::default(),
         ports: Vec::new(),
-        host_ports: Vec::new(),
         kill_grace_ms: 100,
     };
-    DesiredTask { id: TaskId::new(id), state: TaskState::Staging, kill: None, spec }
+    let (id, state) = (TaskId::new(id), TaskState::Staging);
+    DesiredTask { id, state, kill: None, spec: Arc::new(spec), host_ports: Vec::new() }
 }
 
 /// The list that launches a task may be on its way while the start of another one is acknowledged with a later mark. No

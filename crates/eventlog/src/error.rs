@@ -51,7 +51,7 @@ pub enum TrimError {
     Unavailable { reason: String },
 }
 
-/// Why a log in a folder could not be opened.
+/// Why a log could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     #[error(
@@ -69,4 +69,15 @@ pub enum OpenError {
     Damaged { folder: PathBuf, reason: String },
     #[error("the log in {} cannot be opened: {reason}", .folder.display())]
     Unavailable { folder: PathBuf, reason: String },
+    #[error("no NATS server at {servers} can be used: {reason}")]
+    NoServer { servers: String, reason: String },
+    #[error("the NATS server {server:?} has version {found}, but {lowest} or later is needed: use a newer nats-server")]
+    OldServer { server: String, found: String, lowest: String },
+    /// Nothing about the stream was changed.
+    #[error("the stream {stream} cannot be the log: {reason}; correct that, or choose another cluster name")]
+    UnfitStream { stream: String, reason: String },
+    #[error("the NATS servers may lose acknowledged writes: {reason}")]
+    NotDurable { reason: String },
+    #[error("the log's options are unfit: {reason}")]
+    BadOption { reason: String },
 }

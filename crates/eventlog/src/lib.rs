@@ -1,7 +1,7 @@
 //! The log: one ordered, durable sequence of messages, each holding a batch of sealed records.
 //!
-//! [`EventLog`] is what every provider promises: [`MemoryLog`] keeps the log in memory, [`RocksLog`] in a folder.
-//! [`committed`] turns messages into the records that count; every reader goes through it. [`seek`] finds the message
+//! [`EventLog`] is what every provider promises: [`MemoryLog`] keeps the log in memory, [`RocksLog`] in a folder,
+//! [`JetStreamLog`] on NATS servers. [`committed`] turns messages into the records that count; every reader goes through it. [`seek`] finds the message
 //! that holds a record. [`FaultyLog`] wraps a provider for tests of whoever writes, and [`conformance`] is the one
 //! suite that every provider passes.
 //!
@@ -12,6 +12,7 @@ mod committed;
 pub mod conformance;
 mod error;
 mod faulty;
+mod jetstream;
 mod memory;
 mod messages;
 mod rocks;
@@ -25,6 +26,7 @@ use model::{Position, SealedRecord};
 pub use committed::{Committed, Entry, committed};
 pub use error::{AppendError, OpenError, ReadError, TrimError};
 pub use faulty::{Fault, FaultyLog, Lands};
+pub use jetstream::{JetStreamLog, JetStreamOptions};
 pub use memory::MemoryLog;
 pub use messages::{Message, Messages, NextChunk, Source};
 pub use rocks::{Options, RocksLog};
@@ -55,8 +57,9 @@ pub trait EventLog: Send + Sync + 'static {
     /// How large a message may be: the sum of the lengths of its records' `bytes`.
     fn max_message_bytes(&self) -> usize;
 
-    /// The messages from `from` (0 and 1 both mean the first position) to the end as it is when this is called. A
-    /// position behind the end gives nothing; one that was trimmed is [`ReadError::Trimmed`].
+    /// The messages from `from` (0 and 1 both mean the first position) to an end that is not before the end as it is when
+    /// this is called, and not behind the end as it is at the first call of [`Messages::next`]. A position behind that end
+    /// gives nothing; one that was trimmed is [`ReadError::Trimmed`].
     fn read(&self, from: Position) -> Messages;
 
     /// As [`EventLog::read`], but at the end it waits for what is appended next. It ends only when the log is closed.

@@ -12,7 +12,7 @@ use crate::{AppendError, Bounds, EventLog, Message, Messages, ReadError, TrimErr
 /// Messages handed to a reader at a time.
 const CHUNK_MESSAGES: usize = 256;
 
-/// A log in memory. Clones are handles of the same log.
+/// A log in memory. Clones are handles of the same log. A read ends where the log ended when `read` was called.
 #[derive(Clone)]
 pub struct MemoryLog {
     kept: Arc<Kept>,

@@ -8,7 +8,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
 
-use model::{Position, SealedRecord};
+use model::{CodecError, Position, SealedRecord};
 use tokio::sync::watch;
 
 use crate::ReadError;
@@ -18,6 +18,23 @@ use crate::ReadError;
 pub struct Message {
     pub position: Position,
     pub records: Vec<SealedRecord>,
+}
+
+impl Message {
+    /// Takes the records apart that a provider keeps one after the other.
+    pub(crate) fn decode(position: Position, mut bytes: &[u8]) -> Result<Self, ReadError> {
+        let damaged = |index, error| ReadError::Damaged { position, index, error };
+        if bytes.is_empty() {
+            return Err(damaged(0, CodecError::Malformed("the message is empty".to_owned())));
+        }
+        let mut records = Vec::new();
+        while !bytes.is_empty() {
+            let (record, taken) = SealedRecord::open(bytes).map_err(|error| damaged(records.len(), error))?;
+            records.push(record);
+            bytes = &bytes[taken..];
+        }
+        Ok(Self { position, records })
+    }
 }
 
 /// Some messages, or None at the end.

@@ -19,7 +19,7 @@ use crate::{AppendError, Bounds, EventLog, Message, Messages, OpenError, ReadErr
 pub use options::Options;
 use store::Store;
 
-/// A log in a folder of this machine, for one process at a time.
+/// A log in a folder of this machine, for one process at a time. A read ends where the log ended when `read` was called.
 pub struct RocksLog {
     store: Arc<Store>,
 }

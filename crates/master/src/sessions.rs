@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use model::{AgentId, CommandKind, DisconnectReason, Event, Principal};
+use model::{AgentId, AppId, AppVersion, CommandKind, DisconnectReason, Event, Principal};
 use protocol::agent::{
     Acknowledgement, AgentEvent, AgentIdentity, Desired, DesiredTask, Kill, Mark, StatusReport, Subscribe, TaskSpec,
 };
@@ -224,13 +224,16 @@ fn mark_of(state: &State) -> Mark {
 
 /// Everything that should be on an agent.
 fn desired(state: &State, agent: AgentId) -> Desired {
+    let mut specs: BTreeMap<(&AppId, AppVersion), Arc<TaskSpec>> = BTreeMap::new();
     let tasks = state.active_tasks_on(agent).filter_map(|task| {
         let app = state.definition(&task.app, task.version)?;
+        let spec = specs.entry((&task.app, task.version));
         Some(DesiredTask {
             id: task.id.clone(),
             state: task.status.state,
             kill: task.kill.map(|kill| Kill { reason: kill.reason, grace_ms: app.kill_grace_ms }),
-            spec: TaskSpec::of_app(app, task.version, task.host_ports.clone()),
+            spec: Arc::clone(spec.or_insert_with(|| Arc::new(TaskSpec::of_app(app, task.version)))),
+            host_ports: task.host_ports.clone(),
         })
     });
     Desired {

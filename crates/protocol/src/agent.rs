@@ -8,7 +8,10 @@
 //! the log that it was made at; an agent keeps the highest [`Mark`] it has seen and does nothing for an older one
 //! or for another cluster's.
 
+mod desired;
+
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use model::{
     AgentDescription, AgentId, AppId, AppSpec, AppVersion, ClusterId, Container, Epoch, Invocation, KillReason,
@@ -63,23 +66,25 @@ pub struct Mark {
     pub seq: Seq,
 }
 
-/// Everything that should be on the agent.
+/// Everything that should be on the agent. Tasks that share a spec share it on the wire too, see [`desired`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "desired::Wire", try_from = "desired::Wire")]
 pub struct Desired {
     pub cluster: ClusterId,
     pub mark: Mark,
     pub tasks: Vec<DesiredTask>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DesiredTask {
     pub id: TaskId,
     /// What the log says of it so far.
     pub state: TaskState,
     /// Set when it must end.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kill: Option<Kill>,
-    pub spec: TaskSpec,
+    pub spec: Arc<TaskSpec>,
+    /// In the order of the spec's ports.
+    pub host_ports: Vec<u16>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,7 +93,7 @@ pub struct Kill {
     pub grace_ms: u64,
 }
 
-/// All that an agent needs to run a task.
+/// What the tasks of one version of an app have in common.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskSpec {
     pub app: AppId,
@@ -103,19 +108,16 @@ pub struct TaskSpec {
     pub env: BTreeMap<String, String>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
-    /// Without ports: these are in `host_ports`.
+    /// Without ports: these are the task's.
     pub resources: Resources,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ports: Vec<PortSpec>,
-    /// In the order of `ports`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub host_ports: Vec<u16>,
     pub kill_grace_ms: u64,
 }
 
 impl TaskSpec {
     #[must_use]
-    pub fn of_app(app: &AppSpec, version: AppVersion, host_ports: Vec<u16>) -> Self {
+    pub fn of_app(app: &AppSpec, version: AppVersion) -> Self {
         Self {
             app: app.id.clone(),
             version,
@@ -126,7 +128,6 @@ impl TaskSpec {
             labels: app.labels.clone(),
             resources: app.resources.clone(),
             ports: app.ports.clone(),
-            host_ports,
             kill_grace_ms: app.kill_grace_ms,
         }
     }

@@ -56,7 +56,8 @@ fn a_container_goes_on_without_its_cluster_and_its_end_is_told_after_the_restart
     let end = cluster.wait_for_end(ending);
     assert_eq!((&end["state"], &end["exit"]["code"]), (&"FAILED".into(), &7.into()), "{end}");
     cluster.wait_for_others("ends", 1, &before);
-    assert_eq!(cluster.wait_for_running("stays", 1), stays);
+    let now = cluster.wait_for_running("stays", 1);
+    assert_eq!(now, stays, "{:?}", stays.iter().map(|task| cluster.history().end_of(task)).collect::<Vec<_>>());
     assert_eq!(container_of(stays.first().expect("one runs")), stays_in);
     assert_eq!(cluster.history().launched("stays").len(), 1, "nothing was started twice");
 }

@@ -206,13 +206,13 @@ pub(crate) mod tests {
             labels: BTreeMap::new(),
             resources: Resources { cpus: Scalar(100), mem: Scalar::from_whole(32), ..Resources::default() },
             ports: Vec::new(),
-            host_ports: Vec::new(),
             kill_grace_ms: 3_000,
         };
         Launch {
             task: TaskId::new(task),
             identity: AgentIdentity { cluster: ClusterId::new("c"), agent: AgentId(0) },
             spec,
+            host_ports: Vec::new(),
             sandbox: "/nonexistent".into(),
             hostname: "host-1".to_owned(),
         }

@@ -59,6 +59,8 @@ pub struct Launch {
     /// Whose it is, for the labels of what is started.
     pub identity: AgentIdentity,
     pub spec: TaskSpec,
+    /// In the order of the spec's ports.
+    pub host_ports: Vec<u16>,
     /// The task's own folder; it exists.
     pub sandbox: PathBuf,
     /// The agent's host name, for the task's environment.

@@ -64,7 +64,7 @@ pub(super) fn failure(error: ::agent::AgentError) -> Failure {
         error @ (::agent::AgentError::Setting { .. } | ::agent::AgentError::Unprotected { .. }) => {
             Failure::Usage(error.to_string())
         }
-        error => Failure::Failed(error.into()),
+        error => Failure::failed(error.to_string()),
     }
 }
 

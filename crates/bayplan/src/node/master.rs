@@ -97,7 +97,8 @@ impl Leading {
         ::master::describe_metrics();
         let operator = local_address(&doors.operator)?;
         let marathon = local_address(&doors.marathon)?;
-        let log = RocksLog::open(folder.join(LOG_FOLDER), Options::default()).await.map_err(anyhow::Error::from)?;
+        let log = RocksLog::open(folder.join(LOG_FOLDER), Options::default()).await;
+        let log = log.map_err(|error| Failure::failed(error.to_string()))?;
         let leader = settings.leader.clone().unwrap_or_else(|| format!("{}:{}", machine_name(), operator.port()));
         let config = Config {
             leader,
@@ -106,7 +107,8 @@ impl Leading {
             agent_timeout: settings.agent_timeout,
             ..Config::default()
         };
-        let (handle, running) = ::master::start(Arc::new(log), config).await.map_err(anyhow::Error::from)?;
+        let started = ::master::start(Arc::new(log), config).await;
+        let (handle, running) = started.map_err(|error| Failure::failed(error.to_string()))?;
         let files = AgentFiles::new(http()?, token.as_ref().map(|token| token.reveal().to_owned()));
         let asked = Operator { handle: handle.clone(), metrics: render, files, stopping: stopping.clone() };
         // One router on both ports: it is what keeps partial updates from undoing each other.

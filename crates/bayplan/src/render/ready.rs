@@ -4,6 +4,7 @@ use model::AppId;
 use serde::Serialize;
 
 use super::{count, one_line};
+use crate::cli::DEFAULT_MASTER;
 use crate::output::{BOLD, BUSY, DIM, GOOD, styled};
 
 /// How many addresses of an app are shown.
@@ -102,6 +103,9 @@ fn things_to_try(ready: &Ready) -> Vec<String> {
     let app = ready.apps.first();
     lines.extend(app.and_then(|app| app.addresses.first()).map(|address| format!("curl {}", address.url)));
     lines.extend(ready.program.as_ref().map(|program| format!("alias bayplan={program}")));
+    if ready.operator != DEFAULT_MASTER {
+        lines.push(format!("export BAYPLAN_MASTER={}", ready.operator));
+    }
     match app {
         Some(app) => {
             let name = app.id.as_str().trim_start_matches('/');

@@ -68,7 +68,7 @@ pub(crate) const fn words(reason: StatusReason) -> &'static str {
         StatusReason::OutOfMemory => "out of memory",
         StatusReason::KillRequested => "asked to end",
         StatusReason::AgentStopped => "its agent was stopped",
-        StatusReason::EndedUnobserved => "it was gone when its agent came back",
+        StatusReason::EndedUnobserved => "nobody saw how it ended",
         StatusReason::AgentRemoved => "its agent was removed",
     }
 }

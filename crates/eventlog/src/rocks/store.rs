@@ -360,7 +360,7 @@ impl Store {
             if *found != key(position) {
                 return Err(ReadError::Missing { position });
             }
-            messages.push(decode(position, &value)?);
+            messages.push(Message::decode(position, &value)?);
             bytes += value.len();
             position = position.next();
         }
@@ -398,17 +398,6 @@ fn bounds_of(database: &DB) -> Result<Bounds, rocksdb::Error> {
 
 fn key(position: Position) -> [u8; 8] {
     position.0.to_be_bytes()
-}
-
-fn decode(position: Position, mut value: &[u8]) -> Result<Message, ReadError> {
-    let mut records = Vec::new();
-    while !value.is_empty() {
-        let opened = SealedRecord::open(value);
-        let (record, taken) = opened.map_err(|error| ReadError::Damaged { position, index: records.len(), error })?;
-        records.push(record);
-        value = &value[taken..];
-    }
-    Ok(Message { position, records })
 }
 
 fn cannot_read(position: Position, error: &rocksdb::Error) -> ReadError {

@@ -277,6 +277,7 @@ fn constraints_that_cannot_be_used_are_refused_with_the_reason() {
     assert_eq!(refused("hostname", Unique, None), None);
     assert_eq!(refused("zone", Cluster, None), None);
     assert_eq!(refused("zone", Like, Some("a-[0-9]+")), None);
+    assert_eq!(refused("zone", Like, Some(r"\w-\d+")), None, "the usual classes are there");
     assert_eq!(refused(" ", Cluster, None), Some(ConstraintError::NoField));
     assert_eq!(refused("zone", Unique, Some("a")), Some(ConstraintError::NeedlessValue("a".into())));
     assert_eq!(refused("zone", Like, Some("")), Some(ConstraintError::NoPattern));

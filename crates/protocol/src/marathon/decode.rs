@@ -21,6 +21,8 @@ pub mod limits {
     pub const MAX_PORTS: usize = 100;
     pub const MAX_CONSTRAINTS: usize = 50;
     pub const MAX_DEPENDENCIES: usize = 500;
+    /// The kernel gives a process no more than some 2 MB, and every agent is told all of it.
+    pub const MAX_COMMAND_AND_ENV_BYTES: usize = 1 << 20;
     /// A year.
     pub const MAX_SECONDS: u32 = 31_536_000;
     pub const MAX_BACKOFF_FACTOR: u32 = 1_000;
@@ -45,6 +47,8 @@ fn read(body: &Value, rule: ConstraintRule<'_>, problems: &mut Problems) -> Opti
     let has_image = container_fields.as_ref().is_some_and(|own| own.value("docker").is_some());
     let invocation = invocation(&fields, has_image, problems);
     let ports = ports(&fields, container_fields.as_ref(), network, require_ports, problems);
+    let env = env(&fields, problems);
+    refuse_oversize(&invocation, &env, problems);
     let spec = AppSpec {
         id: id?,
         invocation,
@@ -52,7 +56,7 @@ fn read(body: &Value, rule: ConstraintRule<'_>, problems: &mut Problems) -> Opti
         resources: resources(&fields, problems),
         container,
         user: fields.filled_text("user", problems).map(ToOwned::to_owned),
-        env: env(&fields, problems),
+        env,
         labels: fields.text_map("labels", problems).unwrap_or_default(),
         ports,
         require_ports,
@@ -64,6 +68,22 @@ fn read(body: &Value, rule: ConstraintRule<'_>, problems: &mut Problems) -> Opti
             .unwrap_or(DEFAULT_KILL_GRACE_MS),
     };
     Some(spec)
+}
+
+fn refuse_oversize(invocation: &Invocation, env: &BTreeMap<String, String>, problems: &mut Problems) {
+    let command = match invocation {
+        Invocation::Shell(line) => line.len(),
+        Invocation::Args(args) => args.iter().map(String::len).sum(),
+        Invocation::ImageDefault => 0,
+    };
+    let bytes = command + env.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>();
+    if bytes > limits::MAX_COMMAND_AND_ENV_BYTES {
+        let limit = limits::MAX_COMMAND_AND_ENV_BYTES;
+        problems.add(
+            "/env",
+            format!("has {bytes} bytes together with the command, but a process is given {limit} at most"),
+        );
+    }
 }
 
 /// Reports a missing or wrong id; the rest is read all the same, with an id that nobody sees.

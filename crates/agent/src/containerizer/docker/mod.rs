@@ -24,6 +24,7 @@ use tokio::task::JoinHandle;
 
 use super::{Containerizer, ContainerizerError, Ended, Launch, LaunchError, Phase};
 use crate::config::DockerEngine;
+use crate::sandbox::{Output, open_for_writing};
 
 mod output;
 mod request;
@@ -98,6 +99,11 @@ impl DockerContainerizer {
         let refused = |error: Error| LaunchError::new(engine_words(&error));
         let container = docker_of(launch)?;
         let body = container_body(launch, container, &self.folder)?;
+        // So that there is something to read as soon as it runs, like that of a plain process.
+        for output in [Output::Stdout, Output::Stderr] {
+            let made = open_for_writing(&launch.sandbox, output);
+            made.map_err(|error| LaunchError::new(format!("cannot open {}: {error}", output.file_name())))?;
+        }
         let docker = self.docker().await.map_err(refused)?;
         let name = container_name(&launch.task);
         let options = CreateContainerOptionsBuilder::new().name(&name).build();

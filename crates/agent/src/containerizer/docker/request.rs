@@ -120,7 +120,7 @@ fn set_command(body: &mut ContainerCreateBody, invocation: &Invocation) {
 
 fn publish(launch: &Launch, body: &mut ContainerCreateBody, host: &mut HostConfig) {
     let mut bindings: HashMap<String, Option<Vec<PortBinding>>> = HashMap::new();
-    for (spec, host_port) in launch.spec.ports.iter().zip(&launch.spec.host_ports) {
+    for (spec, host_port) in launch.spec.ports.iter().zip(&launch.host_ports) {
         let inside = spec.container_port.filter(|port| *port != 0).unwrap_or(*host_port);
         let protocols: &[&str] = match spec.protocol {
             PortProtocol::Tcp => &["tcp"],
@@ -263,7 +263,7 @@ mod tests {
         let mut launch = launch("docker-tester.1", "sleep 500");
         launch.spec.resources = Resources { cpus: Scalar(500), mem: Scalar::from_whole(300), ..Resources::default() };
         launch.spec.ports = vec![port(0, PortProtocol::Tcp)];
-        launch.spec.host_ports = vec![31_005];
+        launch.host_ports = vec![31_005];
         let options = engine_option::from_command_line(&["--privileged".to_owned()]).expect("options");
         let docker = DockerContainer { parameters: options, ..docker(Network::Bridge) };
         let sent = request(&launch, &docker);
@@ -292,7 +292,7 @@ mod tests {
         let mut launch = launch("t", "unused");
         launch.spec.invocation = Invocation::Args(vec!["-v".to_owned()]);
         launch.spec.ports = vec![port(80, PortProtocol::Tcp), port(53, PortProtocol::Both)];
-        launch.spec.host_ports = vec![31_000, 31_001];
+        launch.host_ports = vec![31_000, 31_001];
         let volume = |mode| Volume { container_path: "/in".into(), host_path: "/out".into(), mode };
         let bridged = DockerContainer {
             volumes: vec![volume(VolumeMode::Ro), volume(VolumeMode::Rw)],

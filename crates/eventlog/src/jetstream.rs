@@ -1,0 +1,102 @@
+//! A log on NATS servers: a JetStream stream, one message of the stream per batch, positions being its sequence numbers.
+//!
+//! A message of the stream is the sealed bytes of the batch, one after the other, without any envelope, so that a plain NATS
+//! client can follow `bayplan.<cluster>.log` and decode it by `schemas/record.schema.json`. Such a client has to keep
+//! the rule of [`model::Tip::accept`]. It should take its messages from a consumer of the stream: a plain subscription also
+//! shows what the stream refused.
+//!
+//! What the contract of [`EventLog`] leaves to this provider:
+//!
+//! - **Appends are always compare-and-set** and their outcome is pursued, see `append`. That fences a writer which
+//!   has one append under way. It does not fence one that sends ahead: when somebody else's message fills the place that its
+//!   next one expects, the rest is accepted. Readers void such records, see [`crate::committed`].
+//! - **A read's end is looked up when it is first polled**, as the stream's leader knows it. A leader that was cut off
+//!   from the others may not know it any better than before it was cut off; this handle at least never goes back behind what
+//!   was acknowledged to it or read through it. So whoever wants to be sure of the end appends.
+//! - **How durable `Ok` is, is up to the servers' configuration**, which is checked when the log is opened, see `durability`.
+
+mod api;
+mod append;
+mod durability;
+mod link;
+mod options;
+mod pulls;
+mod read;
+mod stream;
+
+use std::sync::Arc;
+
+use model::{Position, SealedRecord};
+use serde_json::{Value, json};
+
+use crate::{AppendError, Bounds, EventLog, Messages, OpenError, ReadError, TrimError, check_size};
+use link::Link;
+pub use options::JetStreamOptions;
+
+/// A log on NATS servers, for any number of processes at a time.
+pub struct JetStreamLog {
+    link: Arc<Link>,
+    max_message_bytes: usize,
+}
+
+impl JetStreamLog {
+    /// Connects, checks servers and stream, and makes the stream if there is none.
+    pub async fn open(options: JetStreamOptions) -> Result<Self, OpenError> {
+        options.check()?;
+        durability::check(&options).await?;
+        let link = Link::connect(options).await?;
+        let info = stream::open(&link).await?;
+        let stream_bytes = usize::try_from(info.config.max_msg_size).ok().filter(|bytes| *bytes > 0);
+        let servers_take = link.client.max_payload().min(stream_bytes.unwrap_or(usize::MAX));
+        let limit_bytes = servers_take.saturating_sub(options::HEADER_ROOM_BYTES);
+        let max_message_bytes = link.options.max_message_bytes.unwrap_or(usize::MAX).min(limit_bytes);
+        Ok(Self { link: Arc::new(link), max_message_bytes })
+    }
+
+    /// Closes the log; readers end. An append that was dropped while it was under way may still arrive, if its `after`
+    /// allows it.
+    pub fn close(self) {}
+}
+
+impl Drop for JetStreamLog {
+    fn drop(&mut self) {
+        self.link.close();
+    }
+}
+
+impl EventLog for JetStreamLog {
+    async fn append(&self, after: Option<Position>, batch: Arc<[SealedRecord]>) -> Result<Position, AppendError> {
+        check_size(&batch, self.max_message_bytes)?;
+        append::append(&self.link, after, &batch).await
+    }
+
+    fn max_message_bytes(&self) -> usize {
+        self.max_message_bytes
+    }
+
+    fn read(&self, from: Position) -> Messages {
+        read::messages(&self.link, from, Some(self.link.options.read_patience))
+    }
+
+    fn tail(&self, from: Position) -> Messages {
+        read::messages(&self.link, from, None)
+    }
+
+    async fn bounds(&self) -> Result<Bounds, ReadError> {
+        let patience = self.link.options.read_patience;
+        self.link.bounds(patience).await.map_err(|reason| ReadError::Unavailable { reason })
+    }
+
+    async fn trim(&self, upto: Position) -> Result<(), TrimError> {
+        let patience = self.link.options.read_patience;
+        let bounds = self.link.bounds(patience).await.map_err(|reason| TrimError::Unavailable { reason })?;
+        let upto = upto.min(Position(bounds.last.0.saturating_sub(1)));
+        if upto < bounds.first {
+            return Ok(());
+        }
+        // JetStream purges what is before a sequence.
+        let request = json!({ "seq": upto.next().0 });
+        let purged: Result<Value, _> = self.link.ask(&format!("STREAM.PURGE.{}", self.link.stream), &request).await;
+        purged.map(|_| ()).map_err(|trouble| TrimError::Unavailable { reason: trouble.to_string() })
+    }
+}
