@@ -1,10 +1,10 @@
 //! Records on their way into the log, and those who wait for them.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use model::{CommandKind, Epoch, Principal, Record, SealedRecord, Seq, Tip};
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use crate::handle::{Committed, SubmitError};
 

@@ -1,6 +1,9 @@
 //! What a master can be told.
 
+use std::sync::Arc;
 use std::time::Duration;
+
+use crate::environment::{Environment, System};
 
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -18,6 +21,7 @@ pub struct Config {
     pub batch_limit: usize,
     /// How many records lie between two that carry the state's hash.
     pub state_hash_interval: u64,
+    pub environment: Arc<dyn Environment>,
 }
 
 impl Default for Config {
@@ -30,6 +34,7 @@ impl Default for Config {
             inbox_limit: 4_096,
             batch_limit: 512,
             state_hash_interval: 1_024,
+            environment: Arc::new(System),
         }
     }
 }

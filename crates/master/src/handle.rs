@@ -13,6 +13,7 @@ use crate::metrics::Load;
 use crate::reads::Reads;
 use crate::sessions::Sessions;
 use crate::stream::{Follow, RecordStreams, StreamError};
+use crate::tasks::Tasks;
 
 /// A command that is carried out, durably.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +57,7 @@ pub struct Handle {
     pub(crate) reads: Arc<Reads>,
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) streams: RecordStreams,
+    pub(crate) tasks: Tasks,
 }
 
 impl Handle {

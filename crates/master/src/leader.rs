@@ -6,17 +6,19 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use eventlog::{AppendError, EventLog};
 use model::{CommandKind, Epoch, Position, Principal, Record, SealedRecord, Seq, Timestamp, Tip};
 use scheduler::World;
 use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 
 use crate::batch::{Batch, Submission};
 use crate::config::Config;
+use crate::environment::Environment;
 use crate::handle::SubmitError;
-use crate::minting::{self, mint};
+use crate::minting::mint;
 use crate::publisher::Publisher;
 use crate::reads::Reads;
 
@@ -119,7 +121,7 @@ impl<L: EventLog> Leader<L> {
         next: &mut Batch,
     ) -> Result<Option<Arc<Record>>, SubmitError> {
         let began_at = Instant::now();
-        let cause = mint(principal, kind, self.world.state.at);
+        let cause = mint(self.config.environment.as_ref(), principal, kind, self.world.state.at);
         let events = scheduler::decide(&self.world, &cause)?;
         if events.is_empty() && !self.has_to_try_the_log(&cause.kind, next) {
             return Ok(None);
@@ -181,7 +183,9 @@ impl<L: EventLog> Leader<L> {
         match self.allocation {
             Allocation::Due => None,
             Allocation::NotBefore(at) => Some(at),
-            Allocation::Settled => self.world.next_allocation_at().map(instant_of),
+            Allocation::Settled => {
+                self.world.next_allocation_at().map(|at| instant_of(at, self.config.environment.as_ref()))
+            }
         }
     }
 
@@ -287,13 +291,13 @@ async fn append_outcome(in_flight: &mut Option<InFlight>) -> Result<Position, Ap
 
 async fn wait_until(at: Option<Instant>) {
     match at {
-        Some(at) => tokio::time::sleep_until(at.into()).await,
+        Some(at) => tokio::time::sleep_until(at).await,
         None => std::future::pending().await,
     }
 }
 
-fn instant_of(at: Timestamp) -> Instant {
-    Instant::now() + Duration::from_millis(at.ms_since(minting::now()))
+fn instant_of(at: Timestamp, environment: &dyn Environment) -> Instant {
+    Instant::now() + Duration::from_millis(at.ms_since(environment.now()))
 }
 
 /// The record that begins a leadership.

@@ -6,11 +6,13 @@
 //!   submitted, and wakes the agents' sessions. Nothing becomes visible in any other way.
 //! - [`Handle`] is how everybody else submits commands, reads the state and follows the records.
 //!
-//! The master knows no HTTP. It is the only place that gives commands their time, id and seed.
+//! The master knows no HTTP. It is the only place that gives commands their time, id and seed, which it has from an
+//! [`Environment`].
 
 mod batch;
 mod config;
 mod contact;
+mod environment;
 mod handle;
 mod leader;
 mod metrics;
@@ -20,8 +22,10 @@ mod reads;
 mod recovery;
 mod sessions;
 mod stream;
+mod tasks;
 
 pub use config::Config;
+pub use environment::{Environment, System};
 pub use handle::{Committed, Handle, Health, SubmitError};
 pub use metrics::describe_metrics;
 pub use recovery::{Running, StartError, start};

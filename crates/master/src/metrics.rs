@@ -3,11 +3,10 @@
 //! What happened in the cluster is read from the folded state when metrics are asked for, so a restart or a replay
 //! shows the same. Only the loop's own speed is measured as it goes.
 
-use std::time::Instant;
-
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use model::{OfferOutcome, PortRanges, Resources, TaskState, WaitingCause};
 use state::State;
+use tokio::time::Instant;
 
 use crate::batch::Batch;
 

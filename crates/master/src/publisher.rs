@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use model::{AgentId, Event, SealedRecord};
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
 
 use crate::batch::Batch;
 use crate::reads::Reads;
 use crate::sessions::Sessions;
+use crate::tasks::Tasks;
 
 /// How many durable batches may wait to be published; beyond it the loop waits.
 const BACKLOG: usize = 64;
@@ -24,9 +26,9 @@ pub(crate) struct Publisher {
 }
 
 impl Publisher {
-    pub(crate) fn start(reads: Arc<Reads>, sessions: Arc<Sessions>) -> (Self, tokio::task::JoinHandle<()>) {
+    pub(crate) fn start(tasks: &Tasks, reads: Arc<Reads>, sessions: Arc<Sessions>) -> (Self, JoinHandle<Option<()>>) {
         let (queue, publications) = mpsc::channel(BACKLOG);
-        let task = tokio::spawn(publish(publications, reads, sessions));
+        let task = tasks.spawn(publish(publications, reads, sessions));
         (Self { queue }, task)
     }
 

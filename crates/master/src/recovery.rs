@@ -7,16 +7,18 @@ use model::{CommandKind, Position, Principal, Seq, Tip};
 use scheduler::World;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
+use tokio_util::sync::DropGuard;
 
 use crate::config::Config;
 use crate::contact;
 use crate::handle::{Handle, SubmitError};
 use crate::leader::{Allocation, Leader, epoch_start};
-use crate::minting::{self, mint};
+use crate::minting::{mint, new_cluster_id};
 use crate::publisher::Publisher;
 use crate::reads::Reads;
 use crate::sessions::Sessions;
 use crate::stream::RecordStreams;
+use crate::tasks::Tasks;
 
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -33,12 +35,13 @@ pub enum StartError {
     Diverged(Seq),
 }
 
-/// A master at work. Dropping it leaves the loop running; [`Running::stop`] ends it.
+/// A master at work. [`Running::stop`] ends it in good order; dropping it ends it where it is, as a crash would.
 pub struct Running {
     stop: watch::Sender<bool>,
-    leader: JoinHandle<Result<(), String>>,
-    publisher: JoinHandle<()>,
-    contact: JoinHandle<()>,
+    leader: JoinHandle<Option<Result<(), String>>>,
+    publisher: JoinHandle<Option<()>>,
+    contact: JoinHandle<Option<()>>,
+    _tasks: DropGuard,
 }
 
 impl Running {
@@ -53,8 +56,8 @@ impl Running {
     /// Resolves when the loop has ended by itself, with the reason.
     pub async fn failed(&mut self) -> String {
         match (&mut self.leader).await {
-            Ok(Ok(())) => "the loop has ended".to_owned(),
-            Ok(Err(reason)) => reason,
+            Ok(Some(Err(reason))) => reason,
+            Ok(_) => "the loop has ended".to_owned(),
             Err(panic) => format!("the loop has failed: {panic}"),
         }
     }
@@ -71,9 +74,10 @@ struct Recovered {
 pub async fn start<L: EventLog>(log: Arc<L>, config: Config) -> Result<(Handle, Running), StartError> {
     let recovered = fold(log.as_ref()).await?;
     let Recovered { world, tip, position } = begin_epoch(log.as_ref(), recovered, &config).await?;
-    let reads = Arc::new(Reads::new(world.state.clone(), config.leader.clone(), minting::now()));
+    let reads = Arc::new(Reads::new(world.state.clone(), config.leader.clone(), config.environment.now()));
+    let (tasks, guard) = Tasks::new();
     let sessions = Arc::new(Sessions::new(config.heartbeat_interval));
-    let (publisher, publishing) = Publisher::start(Arc::clone(&reads), Arc::clone(&sessions));
+    let (publisher, publishing) = Publisher::start(&tasks, Arc::clone(&reads), Arc::clone(&sessions));
     let (inbox_sender, inbox) = mpsc::channel(config.inbox_limit);
     let (stop_sender, stop) = watch::channel(false);
     let handle = Handle {
@@ -81,9 +85,10 @@ pub async fn start<L: EventLog>(log: Arc<L>, config: Config) -> Result<(Handle, 
         inbox_limit: config.inbox_limit,
         reads: Arc::clone(&reads),
         sessions,
-        streams: RecordStreams::over(Arc::clone(&log)),
+        streams: RecordStreams::over(Arc::clone(&log), tasks.clone()),
+        tasks: tasks.clone(),
     };
-    let contact = tokio::spawn(contact::watch(handle.clone(), config.clone()));
+    let contact = tasks.spawn(contact::watch(handle.clone(), config.clone()));
     let leader = Leader {
         log,
         config,
@@ -98,7 +103,8 @@ pub async fn start<L: EventLog>(log: Arc<L>, config: Config) -> Result<(Handle, 
         allocation: Allocation::Due,
         is_refused: false,
     };
-    let running = Running { stop: stop_sender, leader: tokio::spawn(leader.run()), publisher: publishing, contact };
+    let leader = tasks.spawn(leader.run());
+    let running = Running { stop: stop_sender, leader, publisher: publishing, contact, _tasks: guard };
     Ok((handle, running))
 }
 
@@ -123,12 +129,13 @@ async fn fold<L: EventLog>(log: &L) -> Result<Recovered, StartError> {
 }
 
 async fn begin_epoch<L: EventLog>(log: &L, mut from: Recovered, config: &Config) -> Result<Recovered, StartError> {
+    let environment = config.environment.as_ref();
     let kind = CommandKind::StartEpoch {
-        cluster: minting::new_cluster_id(),
+        cluster: new_cluster_id(environment),
         leader: config.leader.clone(),
         placement_policy: config.placement_policy.clone(),
     };
-    let cause = mint(Principal::new("master"), kind, from.world.state.at);
+    let cause = mint(environment, Principal::new("master"), kind, from.world.state.at);
     let sealed = epoch_start(&from.world, from.tip, cause)?;
     let position = log.append(Some(from.position), Arc::new([sealed.clone()])).await?;
     from.world.apply(&sealed.record);

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use model::{AgentId, AppId, AppVersion, CommandKind, DisconnectReason, Event, Principal};
 use protocol::agent::{
@@ -14,6 +14,7 @@ use protocol::agent::{
 use scheduler::Rejection;
 use state::State;
 use tokio::sync::{Notify, mpsc};
+use tokio::time::Instant;
 
 use crate::handle::{Committed, Handle, SubmitError};
 
@@ -67,7 +68,7 @@ impl Sessions {
         let identity = AgentIdentity { cluster, agent };
         let heartbeat_interval_ms = u64::try_from(self.heartbeat_interval.as_millis()).unwrap_or(u64::MAX);
         let _room = events.try_send(AgentEvent::Subscribed { identity, heartbeat_interval_ms });
-        tokio::spawn(serve(Arc::clone(self), handle.clone(), agent, generation, changed, events));
+        handle.tasks.spawn(serve(Arc::clone(self), handle.clone(), agent, generation, changed, events));
         Ok(receiver)
     }
 
@@ -193,6 +194,7 @@ async fn serve(
     changed.notify_one();
     loop {
         let event = tokio::select! {
+            biased;
             () = events.closed() => break,
             () = changed.notified() => {
                 if !sessions.is_current(agent, generation) {

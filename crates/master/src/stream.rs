@@ -6,6 +6,8 @@ use eventlog::{Entry, EventLog, committed, seek};
 use model::{Record, Seq};
 use tokio::sync::mpsc;
 
+use crate::tasks::Tasks;
+
 /// How many records a follower may lag behind before the reading waits for it.
 const BUFFERED: usize = 1_024;
 
@@ -32,11 +34,11 @@ pub(crate) struct RecordStreams {
 }
 
 impl RecordStreams {
-    pub(crate) fn over<L: EventLog>(log: Arc<L>) -> Self {
+    pub(crate) fn over<L: EventLog>(log: Arc<L>, tasks: Tasks) -> Self {
         Self {
             open: Arc::new(move |from, follow| {
                 let (items, receiver) = mpsc::channel(BUFFERED);
-                tokio::spawn(pump(Arc::clone(&log), from, follow, items));
+                tasks.spawn(pump(Arc::clone(&log), from, follow, items));
                 receiver
             }),
         }
@@ -49,6 +51,7 @@ impl RecordStreams {
 
 async fn pump<L: EventLog>(log: Arc<L>, from: Seq, follow: Follow, items: mpsc::Sender<Item>) {
     tokio::select! {
+        biased;
         result = copy(log.as_ref(), from, follow, &items) => if let Err(error) = result {
             let _gone = items.send(Err(error)).await;
         },

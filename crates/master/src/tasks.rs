@@ -1,0 +1,35 @@
+//! Everything that a master does at the same time: tasks that end with it, wherever they are at that moment.
+
+use std::future::Future;
+
+use tokio::task::JoinHandle;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+/// Spawns tasks that end when the guard of their master is dropped.
+#[derive(Debug, Clone)]
+pub(crate) struct Tasks {
+    ended: CancellationToken,
+}
+
+impl Tasks {
+    pub(crate) fn new() -> (Self, DropGuard) {
+        let ended = CancellationToken::new();
+        let guard = ended.clone().drop_guard();
+        (Self { ended }, guard)
+    }
+
+    /// None when it was ended from outside.
+    pub(crate) fn spawn<F>(&self, work: F) -> JoinHandle<Option<F::Output>>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        let ended = self.ended.clone();
+        tokio::spawn(async move {
+            tokio::select! {
+                biased;
+                () = ended.cancelled() => None,
+                output = work => Some(output),
+            }
+        })
+    }
+}
