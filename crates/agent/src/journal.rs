@@ -4,14 +4,17 @@
 //! one `fdatasync`. What a crash tore can therefore only be the last line, which is dropped; damage before it
 //! means that the disk lied, and the agent refuses to guess.
 
-use std::fs::File;
-use std::io::{self, Seek, SeekFrom, Write};
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+mod file;
+
+use std::io;
+use std::path::Path;
 
 use crate::AgentError;
-use crate::folder::{WorkFolder, write_durably};
 use crate::ledger::{Fact, Ledger};
+use crate::machine::Environment;
+
+pub(crate) use file::FolderFile;
+pub use file::JournalFile;
 
 /// The file is written anew when it has grown above this and to a multiple of what it began with.
 const COMPACT_ABOVE_BYTES: u64 = 4 << 20;
@@ -19,66 +22,43 @@ const COMPACT_FACTOR: u64 = 4;
 
 #[derive(Debug)]
 pub(crate) struct Journal {
-    path: PathBuf,
-    file: File,
+    file: Box<dyn JournalFile>,
     /// Of the part that is known to be whole.
     len: u64,
     compacted_len: u64,
-    /// A failed append may have left something behind the whole part.
-    torn: bool,
 }
 
 impl Journal {
-    /// Reads the journal, drops a torn end, and writes it anew without what is not needed any more.
-    pub(crate) fn open(folder: &WorkFolder) -> Result<(Self, Ledger), AgentError> {
-        let path = folder.journal();
-        let failed = |source: io::Error| AgentError::Folder { folder: folder.root().to_owned(), source };
-        let content = match std::fs::read(&path) {
-            Ok(content) => content,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-            Err(error) => return Err(failed(error)),
-        };
+    /// Reads the journal, drops a torn end, and writes it anew without what is not needed any more. `folder` is for
+    /// messages.
+    pub(crate) fn open(
+        mut file: Box<dyn JournalFile>,
+        folder: &Path,
+        environment: &dyn Environment,
+    ) -> Result<(Self, Ledger), AgentError> {
+        let failed = |source: io::Error| AgentError::Folder { folder: folder.to_owned(), source };
+        let content = file.read().map_err(failed)?;
         let mut ledger = fold(&content).map_err(|(line, reason)| AgentError::DamagedJournal {
-            path: path.clone(),
-            folder: folder.root().to_owned(),
+            path: file.path().to_owned(),
+            folder: folder.to_owned(),
             line,
             reason,
         })?;
         if ledger.folder.is_empty() {
-            ledger.folder = random_name().map_err(failed)?;
+            // So that no two work folders on any machine have the same name.
+            ledger.folder = format!("{:032x}", u128::from_be_bytes(environment.random()));
         }
         ledger.starts += 1;
-        let journal = Self::write_anew(&path, &ledger).map_err(failed)?;
+        let mut journal = Self { file, len: 0, compacted_len: 0 };
+        journal.compact(&ledger).map_err(failed)?;
         Ok((journal, ledger))
-    }
-
-    fn write_anew(path: &Path, ledger: &Ledger) -> io::Result<Self> {
-        let line = line_of(&ledger.facts())?;
-        write_durably(path, &line)?;
-        let mut file = File::options().write(true).open(path)?;
-        let len = file.seek(SeekFrom::End(0))?;
-        Ok(Self { path: path.to_owned(), file, len, compacted_len: len, torn: false })
     }
 
     /// Makes a batch of facts durable. After an error nothing of it counts, and the next append begins at the
     /// same place.
     pub(crate) fn append(&mut self, facts: &[Fact]) -> io::Result<()> {
         let line = line_of(facts)?;
-        if self.torn {
-            self.file.set_len(self.len)?;
-            self.file.seek(SeekFrom::Start(self.len))?;
-            self.torn = false;
-        }
-        self.torn = true;
-        self.file.write_all(&line)?;
-        self.file.sync_data()?;
-        if self.file.metadata()?.nlink() == 0 {
-            // What nobody can read again is not durable.
-            let message =
-                format!("{} was deleted while the agent ran; stop the agent, and start it again", self.path.display());
-            return Err(io::Error::new(io::ErrorKind::NotFound, message));
-        }
-        self.torn = false;
+        self.file.append(self.len, &line)?;
         self.len += line.len() as u64;
         Ok(())
     }
@@ -90,7 +70,10 @@ impl Journal {
 
     /// Writes the file anew; `ledger` is the fold of everything that was appended.
     pub(crate) fn compact(&mut self, ledger: &Ledger) -> io::Result<()> {
-        *self = Self::write_anew(&self.path, ledger)?;
+        let line = line_of(&ledger.facts())?;
+        self.file.replace(&line)?;
+        self.len = line.len() as u64;
+        self.compacted_len = self.len;
         Ok(())
     }
 }
@@ -137,19 +120,19 @@ fn facts_of(line: &[u8]) -> Result<Vec<Fact>, Unreadable> {
     serde_json::from_str(json).map_err(|error| Unreadable::Unknown(format!("written by another version: {error}")))
 }
 
-/// From the kernel, so that no two work folders on any machine have the same.
-fn random_name() -> io::Result<String> {
-    let uuid = std::fs::read_to_string("/proc/sys/kernel/random/uuid")?;
-    Ok(uuid.trim().replace('-', ""))
-}
-
 #[cfg(test)]
 mod tests {
     use model::{AgentId, ClusterId, Epoch, Seq, StatusUpdate, TaskId, TaskState, TaskStatus, Timestamp, UpdateId};
     use protocol::agent::{AgentIdentity, Mark};
 
     use super::*;
+    use crate::folder::WorkFolder;
     use crate::ledger::{Kind, Stop, StopCause};
+    use crate::machine::System;
+
+    fn open(folder: &WorkFolder) -> Result<(Journal, Ledger), AgentError> {
+        Journal::open(Box::new(FolderFile::new(folder.journal())), folder.root(), &System)
+    }
 
     fn facts() -> Vec<Fact> {
         let identity = AgentIdentity { cluster: ClusterId::new("c"), agent: AgentId(3) };
@@ -172,14 +155,14 @@ mod tests {
     fn what_was_appended_is_folded_again_and_survives_compaction() {
         let root = tempfile::tempdir().expect("a folder");
         let folder = WorkFolder::open(root.path()).expect("a work folder");
-        let (mut journal, mut live) = Journal::open(&folder).expect("a new journal");
+        let (mut journal, mut live) = open(&folder).expect("a new journal");
         for fact in facts() {
             journal.append(std::slice::from_ref(&fact)).expect("appended");
             live.apply(&fact);
         }
         assert_eq!(live.tasks.len(), 2);
         for starts in 2..4 {
-            let (_, read) = Journal::open(&folder).expect("read again");
+            let (_, read) = open(&folder).expect("read again");
             live.starts = starts;
             assert_eq!(read, live);
         }
@@ -189,7 +172,7 @@ mod tests {
     fn a_deleted_journal_is_noticed() {
         let root = tempfile::tempdir().expect("a folder");
         let folder = WorkFolder::open(root.path()).expect("a work folder");
-        let (mut journal, _) = Journal::open(&folder).expect("a new journal");
+        let (mut journal, _) = open(&folder).expect("a new journal");
         std::fs::remove_file(folder.journal()).expect("removed");
         let error = journal.append(&facts()).expect_err("nothing durable can come of it");
         assert!(error.to_string().contains("was deleted"), "{error}");
@@ -199,7 +182,7 @@ mod tests {
     fn a_torn_end_is_dropped_and_damage_before_it_is_refused() {
         let root = tempfile::tempdir().expect("a folder");
         let folder = WorkFolder::open(root.path()).expect("a work folder");
-        let (mut journal, before) = Journal::open(&folder).expect("a new journal");
+        let (mut journal, before) = open(&folder).expect("a new journal");
         let whole = std::fs::read(folder.journal()).expect("the first line");
         journal.append(&facts()).expect("appended");
         let both = std::fs::read(folder.journal()).expect("two lines");
@@ -212,14 +195,14 @@ mod tests {
         let mut damaged = both.clone();
         damaged[20] ^= 1;
         std::fs::write(folder.journal(), damaged).expect("written");
-        let refused = Journal::open(&folder).map(|_| ());
+        let refused = open(&folder).map(|_| ());
         let text = refused.expect_err("damage is not torn").to_string();
         assert!(text.contains("line 1 (wrong checksum)") && text.contains("move the folder"), "{text}");
 
         std::fs::write(folder.journal(), &both[..both.len() - 3]).expect("written");
-        let (mut journal, after) = Journal::open(&folder).expect("a torn end is tolerated");
+        let (mut journal, after) = open(&folder).expect("a torn end is tolerated");
         assert_eq!(after.folder, before.folder);
         journal.append(&facts()).expect("appended");
-        assert_eq!(Journal::open(&folder).expect("whole again").1.tasks.len(), 2);
+        assert_eq!(open(&folder).expect("whole again").1.tasks.len(), 2);
     }
 }

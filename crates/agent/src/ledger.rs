@@ -52,7 +52,7 @@ pub(crate) enum Fact {
 /// Which containerizer a task is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Kind {
+pub enum Kind {
     Process,
     Docker,
 }

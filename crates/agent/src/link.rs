@@ -1,21 +1,24 @@
 //! The agent's side of the master's stream: subscribing, listening, reporting. It knows what goes over the wire
 //! and when to try again, and nothing of tasks.
 
-use std::hash::{BuildHasher, RandomState};
+mod http;
+
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
 use model::{AgentDescription, StatusUpdate};
-use protocol::agent::{
-    Acknowledgement, AgentEvent, AgentIdentity, Desired, STATUS_PATH, SUBSCRIBE_PATH, StatusReport, Subscribe,
-};
+use protocol::agent::{Acknowledgement, AgentEvent, AgentIdentity, Desired, StatusReport, Subscribe};
 use tokio::sync::{mpsc, watch};
 
-use crate::config::base_url;
+use crate::machine::Environment;
 use crate::metrics;
 use crate::node::Input;
+use crate::tasks::Tasks;
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) use http::Http;
+
 /// From the request to the first line of its answer.
 const SUBSCRIBE_TIMEOUT: Duration = Duration::from_secs(15);
 const REPORT_TIMEOUT: Duration = Duration::from_secs(15);
@@ -23,17 +26,29 @@ const REPORT_TIMEOUT: Duration = Duration::from_secs(15);
 const SILENT_INTERVALS: u32 = 3;
 const MIN_BACKOFF: Duration = Duration::from_millis(100);
 const MAX_BACKOFF: Duration = Duration::from_secs(5);
-/// One line: a desired list of some tens of thousands of tasks.
-const MAX_LINE_BYTES: usize = 256 << 20;
-/// Of an answer that says why something was refused.
-const MAX_WORDS: usize = 500;
+
+/// How an agent reaches a master. Every error is in words, for people.
+pub trait Transport: fmt::Debug + Send + Sync + 'static {
+    /// Opens a stream of events; resolves when the master has accepted it.
+    fn subscribe(&self, master: &str, subscribe: Subscribe) -> BoxFuture<'static, Result<Box<dyn Events>, String>>;
+
+    /// Resolves when the report is durable. After an error it may be so all the same.
+    fn report(&self, master: &str, report: StatusReport) -> BoxFuture<'static, Result<Acknowledgement, String>>;
+}
+
+/// What a master says, in order. It ends with an error.
+pub trait Events: Send {
+    /// May be dropped and called again.
+    fn next(&mut self) -> BoxFuture<'_, Result<AgentEvent, String>>;
+}
 
 /// What the parts of the link share.
 #[derive(Clone)]
 pub(crate) struct Link {
-    pub(crate) client: reqwest::Client,
+    pub(crate) environment: Arc<dyn Environment>,
+    pub(crate) transport: Arc<dyn Transport>,
+    pub(crate) tasks: Tasks,
     pub(crate) masters: Vec<String>,
-    pub(crate) token: Option<String>,
     pub(crate) identity: watch::Receiver<Option<AgentIdentity>>,
     pub(crate) description: watch::Receiver<AgentDescription>,
     /// The address of the master that we are subscribed to.
@@ -49,11 +64,6 @@ pub(crate) enum Word {
     Refused(String),
 }
 
-pub(crate) fn client() -> reqwest::Client {
-    // Only TLS settings can fail, and there are none.
-    reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT).no_proxy().build().expect("a plain HTTP client")
-}
-
 /// Doubles up to a limit; each wait is between half and all of it, so that many agents do not come at once.
 struct Backoff(Duration);
 
@@ -62,23 +72,15 @@ impl Backoff {
         Self(MIN_BACKOFF)
     }
 
-    async fn wait(&mut self) {
+    async fn wait(&mut self, environment: &dyn Environment) {
         let half = self.0 / 2;
-        let random = RandomState::new().hash_one(0) % 1000;
-        tokio::time::sleep(half + half * u32::try_from(random).unwrap_or(0) / 1000).await;
+        let random = u32::from(environment.random()[0]);
+        tokio::time::sleep(half + half * random / 256).await;
         self.0 = (self.0 * 2).min(MAX_BACKOFF);
     }
 }
 
 impl Link {
-    fn post<T: serde::Serialize>(&self, master: &str, path: &str, body: &T) -> reqwest::RequestBuilder {
-        let request = self.client.post(format!("{}{path}", base_url(master))).json(body);
-        match &self.token {
-            Some(token) => request.bearer_auth(token),
-            None => request,
-        }
-    }
-
     /// Stays subscribed, with one master after the other, until dropped.
     pub(crate) async fn stay_subscribed(mut self) {
         let mut backoff = Backoff::new();
@@ -101,7 +103,7 @@ impl Link {
                 }
                 Err(reason) => tracing::debug!(master, reason, "still no connection to the master"),
             }
-            backoff.wait().await;
+            backoff.wait(self.environment.as_ref()).await;
         }
     }
 
@@ -109,20 +111,19 @@ impl Link {
     async fn subscribe(&mut self, master: &str) -> Result<(), String> {
         let description = self.description.borrow_and_update().clone();
         let subscribe = Subscribe { identity: self.identity.borrow().clone(), description };
-        let response = within(SUBSCRIBE_TIMEOUT, self.post(master, SUBSCRIBE_PATH, &subscribe).send()).await?;
-        let response = accepted(response.map_err(|error| in_words(&error))?).await?;
-        let mut lines = Lines { body: response.bytes_stream(), buffer: Vec::new(), searched: 0 };
+        let mut events = within(SUBSCRIBE_TIMEOUT, self.transport.subscribe(master, subscribe)).await??;
         let mut patience = SUBSCRIBE_TIMEOUT;
-        let mut answering = tokio::spawn(std::future::ready(()));
+        let mut answering = self.tasks.spawn(std::future::ready(()));
         loop {
-            let line = tokio::select! {
-                line = within(patience, lines.next()) => line??,
+            let event = tokio::select! {
+                biased;
                 _ = self.description.changed() => return Ok(()),
+                event = within(patience, events.next()) => event??,
             };
-            let word = match serde_json::from_slice(&line).map_err(|error| format!("not understood: {error}"))? {
+            let word = match event {
                 AgentEvent::Heartbeat => {
                     if answering.is_finished() {
-                        answering = tokio::spawn(self.clone().answer_heartbeat());
+                        answering = self.tasks.spawn(self.clone().answer_heartbeat());
                     }
                     continue;
                 }
@@ -159,7 +160,7 @@ impl Link {
                     Ok(_) => tracing::warn!(updates = updates.len(), "the master acknowledges none of our updates"),
                     Err(reason) => tracing::warn!(reason, updates = updates.len(), "cannot report; trying again"),
                 }
-                backoff.wait().await;
+                backoff.wait(self.environment.as_ref()).await;
             };
             if self.inputs.send(Input::Acknowledged(acknowledgement)).await.is_err() {
                 return;
@@ -173,63 +174,10 @@ impl Link {
         let identity = self.identity.wait_for(Option::is_some).await.map_err(|error| error.to_string())?.clone();
         let (Some(master), Some(identity)) = (master, identity) else { return Err("not subscribed".to_owned()) };
         let report = StatusReport { identity, updates: updates.to_vec() };
-        let request = self.post(&master, STATUS_PATH, &report).timeout(REPORT_TIMEOUT).send();
-        let response = accepted(request.await.map_err(|error| in_words(&error))?).await?;
-        response.json().await.map_err(|error| in_words(&error))
+        within(REPORT_TIMEOUT, self.transport.report(&master, report)).await?
     }
 }
 
 async fn within<T>(limit: Duration, work: impl Future<Output = T>) -> Result<T, String> {
     tokio::time::timeout(limit, work).await.map_err(|_| format!("nothing was heard for {} ms", limit.as_millis()))
-}
-
-/// The response if it is a success, else what it says.
-async fn accepted(response: reqwest::Response) -> Result<reqwest::Response, String> {
-    let status = response.status();
-    if status.is_success() {
-        return Ok(response);
-    }
-    let words: String = response.text().await.unwrap_or_default().trim().chars().take(MAX_WORDS).collect();
-    Err(format!("the master answers {status} {words}"))
-}
-
-/// An error with its causes, which reqwest leaves to the caller.
-fn in_words(error: &(dyn std::error::Error + 'static)) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
-}
-
-/// Cuts a body into lines.
-struct Lines<S> {
-    body: S,
-    buffer: Vec<u8>,
-    /// How much of the buffer is known to have no end of line.
-    searched: usize,
-}
-
-impl<S, B> Lines<S>
-where
-    S: futures_util::Stream<Item = Result<B, reqwest::Error>> + Unpin,
-    B: AsRef<[u8]>,
-{
-    /// May be dropped and called again.
-    async fn next(&mut self) -> Result<Vec<u8>, String> {
-        loop {
-            let end = self.buffer[self.searched..].iter().position(|byte| *byte == b'\n');
-            if let Some(end) = end.map(|end| end + self.searched) {
-                let rest = self.buffer.split_off(end + 1);
-                self.searched = 0;
-                return Ok(std::mem::replace(&mut self.buffer, rest));
-            }
-            self.searched = self.buffer.len();
-            if self.buffer.len() > MAX_LINE_BYTES {
-                return Err(format!("a line is longer than {MAX_LINE_BYTES} bytes"));
-            }
-            match self.body.next().await {
-                Some(Ok(more)) => self.buffer.extend_from_slice(more.as_ref()),
-                Some(Err(error)) => return Err(in_words(&error)),
-                None => return Err("the master closed the connection".to_owned()),
-            }
-        }
-    }
 }

@@ -1,8 +1,7 @@
 //! What the agent tells Prometheus: what only it can know. Counts of tasks are the master's.
 
-use std::time::Instant;
-
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use tokio::time::Instant;
 
 use crate::ledger::Kind;
 

@@ -9,21 +9,24 @@ mod stopping;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use model::{AgentDescription, StatusUpdate, TaskId, TaskStatus, Timestamp};
+use model::{AgentDescription, StatusUpdate, TaskId, TaskStatus};
 use protocol::agent::{Acknowledgement, AgentIdentity, Desired, DesiredTask, TaskSpec};
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 use crate::config::Shutdown;
 use crate::containerizer::{Containerizer, Ended, Launch, LaunchError, Phase};
 use crate::journal::Journal;
 use crate::ledger::{Fact, Kind, Ledger, Stop};
 use crate::link::Word;
+use crate::machine::Environment;
 use crate::outbox::Outbox;
 use crate::reconcile::{Actual, Disregarded, kind_of, reconcile};
 use crate::runner::{Runner, Seen};
+use crate::sabotage::Sabotage;
 use crate::sandbox::Sandboxes;
+use crate::tasks::Tasks;
 use crate::{AgentError, metrics, status};
 
 /// Inputs taken at once; also how many may wait.
@@ -68,6 +71,8 @@ struct Watched {
 /// What the loop works with.
 pub(crate) struct Node {
     pub(crate) folder: PathBuf,
+    pub(crate) environment: Arc<dyn Environment>,
+    pub(crate) tasks: Tasks,
     pub(crate) journal: Arc<Mutex<Journal>>,
     pub(crate) ledger: Ledger,
     pub(crate) sandboxes: Arc<Sandboxes>,
@@ -76,6 +81,7 @@ pub(crate) struct Node {
     pub(crate) description: watch::Sender<AgentDescription>,
     pub(crate) inputs: mpsc::Sender<Input>,
     pub(crate) reports: mpsc::Sender<Vec<StatusUpdate>>,
+    pub(crate) sabotage: Sabotage,
     pub(crate) state: Volatile,
 }
 
@@ -133,7 +139,7 @@ impl Node {
         }
         for (kind, containerizer) in &self.containerizers {
             self.state.permits.insert(*kind, Arc::new(Semaphore::new(MAX_STARTING)));
-            tokio::spawn(find_tasks(*kind, Arc::clone(containerizer), self.inputs.clone()));
+            self.tasks.spawn(find_tasks(*kind, Arc::clone(containerizer), self.inputs.clone()));
         }
         self.identity.send_replace(self.ledger.identity.clone());
         self.flush();
@@ -170,6 +176,7 @@ impl Node {
             tracing::error!(folder = %self.folder.display(), %error, "cannot write the journal; trying again");
             metrics::journal_failed();
             tokio::select! {
+                biased;
                 order = &mut *shutdown => return Some(order),
                 () = tokio::time::sleep(WRITE_AGAIN) => {}
             }
@@ -195,12 +202,15 @@ impl Node {
 
     /// Works on the file away from the async threads.
     async fn on_journal<T: Send + 'static>(&self, work: impl FnOnce(&mut Journal) -> T + Send + 'static) -> T {
+        let (done, outcome) = oneshot::channel();
         let journal = Arc::clone(&self.journal);
-        let work = move || work(&mut journal.lock().unwrap_or_else(PoisonError::into_inner));
-        match tokio::task::spawn_blocking(work).await {
-            Ok(done) => done,
-            Err(error) => std::panic::resume_unwind(error.into_panic()),
-        }
+        let work = move || {
+            let worked = work(&mut journal.lock().unwrap_or_else(PoisonError::into_inner));
+            // Nobody waits for it any more when the agent ends at this moment.
+            let _gone = done.send(worked);
+        };
+        self.environment.on_disk(Box::new(work)).await;
+        outcome.await.expect("the work was done")
     }
 
     fn meet_master(&mut self, identity: AgentIdentity) {
@@ -220,7 +230,7 @@ impl Node {
 
     fn obey(&mut self, desired: &Desired) {
         let watched = &self.state.watched;
-        let step = match reconcile(&self.ledger, |task| Some(watched.get(task)?.actual), desired) {
+        let step = match reconcile(&self.ledger, |task| Some(watched.get(task)?.actual), desired, self.sabotage) {
             Ok(step) => step,
             Err(Disregarded::Foreign) => {
                 tracing::warn!(cluster = %desired.cluster, "not obeying a desired list of another cluster");
@@ -268,7 +278,7 @@ impl Node {
     fn report(&mut self, task: TaskId, status: TaskStatus) {
         self.state.updates_made += 1;
         let id = self.ledger.update_id(self.state.updates_made);
-        let update = StatusUpdate { id, task, observed_at: now(), status };
+        let update = StatusUpdate { id, task, observed_at: self.environment.now(), status };
         if update.status.state.is_terminal() {
             tracing::info!(task = %update.task, state = %update.status.state, message = update.status.message, "ended");
             self.note(Fact::Ended { update: update.clone() });
@@ -348,7 +358,8 @@ impl Node {
         let containerizer = Arc::clone(self.containerizers.get(&kind)?);
         let (sender, stop) = watch::channel(stop);
         self.state.watched.insert(task.clone(), Watched { actual: Actual::Starting, stop: sender });
-        Some(Runner { task: task.clone(), containerizer, stop, inputs: self.inputs.clone() })
+        let environment = Arc::clone(&self.environment);
+        Some(Runner { task: task.clone(), environment, containerizer, stop, inputs: self.inputs.clone() })
     }
 
     fn start(&mut self, task: DesiredTask) {
@@ -366,7 +377,7 @@ impl Node {
         let (spec, host_ports) = (TaskSpec::clone(&task.spec), task.host_ports);
         let launch = Launch { task: task.id.clone(), identity, spec, host_ports, sandbox, hostname };
         if let Some(runner) = self.runner(&task.id, kind, stop) {
-            tokio::spawn(runner.start(launch, Arc::clone(&self.sandboxes), permits));
+            self.tasks.spawn(runner.start(launch, Arc::clone(&self.sandboxes), permits));
         }
     }
 
@@ -374,32 +385,35 @@ impl Node {
     fn end_unstarted(&self, task: TaskId, error: LaunchError) {
         let inputs = self.inputs.clone();
         let seen = Seen::Ended(Ended::NotStarted { error });
-        tokio::spawn(async move { inputs.send(Input::Task { task, seen }).await });
+        self.tasks.spawn(async move {
+            // The loop is gone when the agent is stopping.
+            let _gone = inputs.send(Input::Task { task, seen }).await;
+        });
     }
 
     fn adopt(&mut self, task: &TaskId, phase: Option<Phase>) {
         let Some(entry) = self.ledger.tasks.get(task) else { return };
         let (kind, stop) = (entry.containerizer, entry.stop.map(|stop| Duration::from_millis(stop.grace_ms)));
         if let Some(runner) = self.runner(task, kind, stop) {
-            tokio::spawn(runner.adopt(phase));
+            self.tasks.spawn(runner.adopt(phase));
         }
     }
 
     fn remove(&self, task: TaskId, kind: Kind) {
         let Some(containerizer) = self.containerizers.get(&kind).cloned() else { return };
-        let sandboxes = Arc::clone(&self.sandboxes);
-        tokio::spawn(async move {
+        let (sandboxes, environment) = (Arc::clone(&self.sandboxes), Arc::clone(&self.environment));
+        self.tasks.spawn(async move {
             if let Err(error) = containerizer.remove(&task).await {
                 tracing::warn!(%task, %error, "cannot remove what an ended task left; the next start tries again");
             }
             sandboxes.ended(&task);
-            let _ = tokio::task::spawn_blocking(move || sandboxes.prune()).await;
+            environment.on_disk(Box::new(move || sandboxes.prune())).await;
         });
     }
 
     fn clean_up(&self, task: TaskId, kind: Kind) {
         let Some(containerizer) = self.containerizers.get(&kind).cloned() else { return };
-        tokio::spawn(async move {
+        self.tasks.spawn(async move {
             let removed = match containerizer.stop(&task, Duration::ZERO).await {
                 Ok(()) => {
                     containerizer.wait(&task).await;
@@ -441,9 +455,4 @@ async fn find_tasks(kind: Kind, containerizer: Arc<dyn Containerizer>, inputs: m
         }
         tokio::time::sleep(LIST_AGAIN).await;
     }
-}
-
-fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }

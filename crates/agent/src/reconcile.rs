@@ -3,13 +3,14 @@
 //! It decides what is started, stopped and reported; carrying it out, and writing it down before, is the
 //! shell's. It never sees a containerizer, a clock or the network.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use model::{Container, TaskId, TaskState, TaskStatus};
 use protocol::agent::{Desired, DesiredTask, Kill, TaskSpec};
 
 use crate::containerizer::{Ended, LaunchError};
 use crate::ledger::{Entry, Kind, Ledger, Stop, StopCause};
+use crate::sabotage::Sabotage;
 use crate::status;
 
 /// What is known of a task that this life of the agent watches.
@@ -45,23 +46,29 @@ pub(crate) fn reconcile(
     ledger: &Ledger,
     actual: impl Fn(&TaskId) -> Option<Actual>,
     desired: &Desired,
+    sabotage: Sabotage,
 ) -> Result<Step, Disregarded> {
     if ledger.identity.as_ref().is_none_or(|identity| identity.cluster != desired.cluster) {
         return Err(Disregarded::Foreign);
     }
-    if desired.mark < ledger.mark {
+    if desired.mark < ledger.mark && !sabotage.obeys_old_lists {
         return Err(Disregarded::Older);
     }
     let mut step = Step::default();
     for task in &desired.tasks {
         match ledger.tasks.get(&task.id) {
             None => meet_unknown(&mut step, task),
+            Some(_) if sabotage.starts_again && actual(&task.id).is_none() => step.start.push(task.clone()),
             Some(entry) if entry.end.is_none() => meet_known(&mut step, task, entry, actual(&task.id)),
             Some(_) => {}
         }
     }
     if stop_unlisted(&mut step, ledger, desired) {
         step.postponed = std::mem::take(&mut step.start).len();
+    }
+    if sabotage.starts_in_hash_order {
+        let by_hash: HashMap<TaskId, DesiredTask> = step.start.drain(..).map(|task| (task.id.clone(), task)).collect();
+        step.start = by_hash.into_values().collect();
     }
     Ok(step)
 }
@@ -203,7 +210,8 @@ mod tests {
         let desired = Desired { cluster: ClusterId::new("ours"), mark: mark(2, 10), tasks };
         let actual = [("idle", Actual::Starting), ("live", Actual::Running), ("dying", Actual::Running)];
         let actual: BTreeMap<_, _> = actual.into_iter().map(|(id, actual)| (TaskId::new(id), actual)).collect();
-        let step = reconcile(&ledger(), |task| actual.get(task).copied(), &desired).expect("obeyed");
+        let step =
+            reconcile(&ledger(), |task| actual.get(task).copied(), &desired, Sabotage::default()).expect("obeyed");
         let mut said = Vec::new();
         said.extend(step.start.iter().map(|task| format!("start {}", task.id)));
         said.extend(step.stop.iter().map(|(id, stop)| format!("stop {id} {:?} {}", stop.cause, stop.grace_ms)));
@@ -264,7 +272,8 @@ mod tests {
     #[test]
     fn older_and_foreign_lists_are_not_obeyed() {
         let list = |cluster: &str, mark| Desired { cluster: ClusterId::new(cluster), mark, tasks: Vec::new() };
-        let obeyed = |ledger: &Ledger, list| reconcile(ledger, |_| None, &list).map(|step| step.stop.len());
+        let obeyed =
+            |ledger: &Ledger, list| reconcile(ledger, |_| None, &list, Sabotage::default()).map(|step| step.stop.len());
         assert_eq!(obeyed(&ledger(), list("theirs", mark(9, 99))), Err(Disregarded::Foreign));
         assert_eq!(obeyed(&Ledger::default(), list("ours", mark(9, 99))), Err(Disregarded::Foreign));
         assert_eq!(obeyed(&ledger(), list("ours", mark(1, 99))), Err(Disregarded::Older));
@@ -279,7 +288,8 @@ mod tests {
         ledger.apply(&Fact::Acknowledged { tasks: vec![TaskId::new("dead")], mark: mark(2, 12) });
         let list = |seq, tasks| Desired { cluster: ClusterId::new("ours"), mark: mark(2, seq), tasks };
         let late = list(11, vec![task("dead", TaskState::Staging, None)]);
-        assert_eq!(reconcile(&ledger, |_| None, &late), Err(Disregarded::Older));
-        assert!(reconcile(&ledger, |_| None, &list(12, Vec::new())).is_ok());
+        let obeyed = |list| reconcile(&ledger, |_| None, list, Sabotage::default());
+        assert_eq!(obeyed(&late), Err(Disregarded::Older));
+        assert!(obeyed(&list(12, Vec::new())).is_ok());
     }
 }

@@ -3,12 +3,14 @@
 //! A runner tells the loop what it sees and does what it is ordered; it decides nothing, and keeps nothing.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use model::TaskId;
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::time::Instant;
 
 use crate::containerizer::{Containerizer, Ended, Launch, LaunchError, Phase};
+use crate::machine::Environment;
 use crate::metrics;
 use crate::node::Input;
 use crate::reconcile::kind_of;
@@ -30,6 +32,7 @@ pub(crate) enum Seen {
 
 pub(crate) struct Runner {
     pub(crate) task: TaskId,
+    pub(crate) environment: Arc<dyn Environment>,
     pub(crate) containerizer: Arc<dyn Containerizer>,
     /// How long the task has to end, once it was asked to.
     pub(crate) stop: watch::Receiver<Option<Duration>>,
@@ -77,9 +80,13 @@ impl Runner {
         sandboxes: Arc<Sandboxes>,
         permits: Arc<Semaphore>,
     ) -> Result<(), LaunchError> {
-        let task = self.task.clone();
-        let made = tokio::task::spawn_blocking(move || sandboxes.create(&task)).await;
-        let made = made.map_err(|error| LaunchError::new(error.to_string()))?;
+        let (task, (done, made)) = (self.task.clone(), oneshot::channel());
+        let make = move || {
+            // Nobody waits for it any more when the agent ends at this moment.
+            let _gone = done.send(sandboxes.create(&task));
+        };
+        self.environment.on_disk(Box::new(make)).await;
+        let made = made.await.map_err(|error| LaunchError::new(error.to_string()))?;
         launch.sandbox = made.map_err(|error| LaunchError::new(format!("cannot make the sandbox: {error}")))?;
         let (containerizer, mut stop) = (Arc::clone(&self.containerizer), self.stop.clone());
         let start = async {
@@ -88,14 +95,16 @@ impl Runner {
                 permits.acquire().await.map_err(|_| LaunchError::new("the agent is stopping"))
             };
             let _permit = tokio::select! {
-                ready = ready => ready?,
+                biased;
                 _ = stop.wait_for(Option::is_some) => return Err(LaunchError::new("stopped before it was started")),
+                ready = ready => ready?,
             };
             // Not to be given up: what has begun must be seen to its end.
             containerizer.launch(&launch).await
         };
         tokio::pin!(start);
         tokio::select! {
+            biased;
             started = &mut start => return started,
             () = tokio::time::sleep(ANNOUNCE_AFTER) => {}
         }
@@ -116,11 +125,13 @@ impl Runner {
             {
                 tracing::warn!(%task, %error, "cannot stop the task; trying again");
                 tokio::select! {
+                    biased;
                     ended = &mut end => return ended,
                     () = tokio::time::sleep(STOP_AGAIN) => continue,
                 }
             }
             tokio::select! {
+                biased;
                 ended = &mut end => return ended,
                 changed = self.stop.changed() => if changed.is_err() {
                     // Nobody gives orders any more: the agent leaves its tasks alone.

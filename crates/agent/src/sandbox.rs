@@ -39,9 +39,10 @@ impl Output {
     }
 }
 
-#[derive(Debug)]
-pub(crate) struct Sandboxes {
-    root: PathBuf,
+#[derive(Debug, Default)]
+pub struct Sandboxes {
+    /// None where tasks are only pretended, and leave nothing behind.
+    root: Option<PathBuf>,
     /// Names of ended tasks' folders, the oldest first.
     ended: Mutex<VecDeque<String>>,
 }
@@ -59,21 +60,32 @@ impl Sandboxes {
         }
         ended.sort();
         let ended = ended.into_iter().map(|(_, name)| name).collect();
-        Ok(Self { root, ended: Mutex::new(ended) })
+        Ok(Self { root: Some(root), ended: Mutex::new(ended) })
+    }
+
+    /// No sandboxes at all.
+    #[must_use]
+    pub fn none() -> Self {
+        Self::default()
     }
 
     pub(crate) fn path(&self, task: &TaskId) -> PathBuf {
-        self.root.join(task_name(task))
+        self.root.as_ref().map(|root| root.join(task_name(task))).unwrap_or_default()
     }
 
     pub(crate) fn create(&self, task: &TaskId) -> io::Result<PathBuf> {
         let path = self.path(task);
-        std::fs::create_dir_all(&path)?;
+        if self.root.is_some() {
+            std::fs::create_dir_all(&path)?;
+        }
         Ok(path)
     }
 
     /// From now on the task's sandbox may be deleted, when it is one of too many.
     pub(crate) fn ended(&self, task: &TaskId) {
+        if self.root.is_none() {
+            return;
+        }
         let name = task_name(task);
         let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
         if !ended.contains(&name) {
@@ -83,6 +95,7 @@ impl Sandboxes {
 
     /// Deletes the oldest sandboxes above the limit.
     pub(crate) fn prune(&self) {
+        let Some(root) = &self.root else { return };
         loop {
             let oldest = {
                 let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
@@ -92,7 +105,7 @@ impl Sandboxes {
                 ended.pop_front()
             };
             let Some(name) = oldest else { return };
-            match std::fs::remove_dir_all(self.root.join(&name)) {
+            match std::fs::remove_dir_all(root.join(&name)) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
                     tracing::warn!(sandbox = name, %error, "cannot delete an old sandbox");
                 }

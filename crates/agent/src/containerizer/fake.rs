@@ -177,13 +177,18 @@ async fn pretend(script: Script, task: watch::Sender<Fake>) {
             }
             let Some(kill_at) = order.kill_at else { continue };
             tokio::select! {
+                biased;
                 () = tokio::time::sleep_until(kill_at) => break,
                 _ = orders.changed() => {}
             }
         }
         ExitStatus::Signal(SIGKILL)
     };
-    let status = tokio::select! { status = own_end => status, status = stopped => status };
+    let status = tokio::select! {
+        biased;
+        status = own_end => status,
+        status = stopped => status,
+    };
     task.send_modify(|fake| fake.ended = Some(status));
 }
 
