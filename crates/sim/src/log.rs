@@ -1,0 +1,137 @@
+//! The simulated log: what a master's process has of it. It keeps the promises of [`eventlog::EventLog`] and no more than
+//! these, whatever happens between the master and the servers.
+
+mod read;
+mod servers;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use eventlog::{AppendError, Bounds, EventLog, Messages, ReadError, TrimError};
+use model::{Position, SealedRecord};
+use tokio::sync::oneshot;
+
+pub(crate) use servers::Servers;
+use servers::Write;
+
+use crate::faults::Fault;
+use crate::world::{Dice, Place, World, sleep_ms};
+
+/// How long a writer waits before it holds an outcome for unknown.
+const APPEND_TIMEOUT: Duration = Duration::from_secs(2);
+const MAX_MESSAGE_BYTES: usize = 1 << 20;
+
+/// A master's way to the log.
+pub(crate) struct SimLog {
+    pub(crate) world: Arc<World>,
+    pub(crate) master: u8,
+}
+
+impl SimLog {
+    fn place(&self) -> Place {
+        Place::Master(self.master)
+    }
+
+    /// Whether the servers can be asked anything.
+    async fn reach(&self) -> Result<(), ReadError> {
+        let (to, back) = ((self.place(), Place::Log), (Place::Log, self.place()));
+        let unreachable = || ReadError::Unavailable { reason: "the simulated log is out of reach".to_owned() };
+        let reaches = self.world.network.is_open(to.0, to.1) && self.world.network.is_open(back.0, back.1);
+        tokio::time::sleep(self.world.latency()).await;
+        if reaches && self.world.servers.is_available() { Ok(()) } else { Err(unreachable()) }
+    }
+}
+
+impl EventLog for SimLog {
+    async fn append(&self, after: Option<Position>, batch: Arc<[SealedRecord]>) -> Result<Position, AppendError> {
+        if batch.is_empty() {
+            return Err(AppendError::EmptyBatch);
+        }
+        let message_bytes = eventlog::message_bytes(&batch);
+        if message_bytes > MAX_MESSAGE_BYTES {
+            return Err(AppendError::TooLarge { message_bytes, limit_bytes: MAX_MESSAGE_BYTES });
+        }
+        let world = &self.world;
+        if !world.network.is_open(self.place(), Place::Log) {
+            sleep_ms(5).await;
+            if world.roll(Dice::Log, |rng| rng.bool()) {
+                // The connection is known to be down, so that nothing was sent.
+                return Err(AppendError::Unavailable { reason: "the simulated log is out of reach".to_owned() });
+            }
+            tokio::time::sleep(APPEND_TIMEOUT).await;
+            return Err(AppendError::Unknown { reason: "the simulated log does not answer".to_owned() });
+        }
+        let (told, outcome) = oneshot::channel();
+        let write = Write { after, batch, told: Some(told), from: self.place() };
+        // It goes its way whatever becomes of the writer.
+        tokio::spawn(carry(Arc::clone(world), write));
+        match tokio::time::timeout(APPEND_TIMEOUT, outcome).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(_)) | Err(_) => Err(AppendError::Unknown { reason: "the simulated log does not answer".to_owned() }),
+        }
+    }
+
+    fn max_message_bytes(&self) -> usize {
+        MAX_MESSAGE_BYTES
+    }
+
+    fn read(&self, from: Position) -> Messages {
+        Messages::new(read::Reader::new(Arc::clone(&self.world), self.master, from, false))
+    }
+
+    fn tail(&self, from: Position) -> Messages {
+        Messages::new(read::Reader::new(Arc::clone(&self.world), self.master, from, true))
+    }
+
+    async fn bounds(&self) -> Result<Bounds, ReadError> {
+        self.reach().await?;
+        Ok(self.world.servers.bounds())
+    }
+
+    async fn trim(&self, upto: Position) -> Result<(), TrimError> {
+        let reached = self.reach().await;
+        reached.map_err(|error| TrimError::Unavailable { reason: error.to_string() })?;
+        self.world.servers.trim(upto);
+        Ok(())
+    }
+}
+
+/// An append on its way to the servers, and its outcome on its way back.
+async fn carry(world: Arc<World>, write: Write) {
+    let from = write.from;
+    let latency = world.latency();
+    tokio::time::sleep(latency).await;
+    if world.strikes(Fault::SlowLog, 15) {
+        sleep_ms(world.roll(Dice::Fault(Fault::SlowLog), |rng| rng.u64(50..1_500))).await;
+    }
+    if world.strikes(Fault::LateAppend, 4) {
+        sleep_ms(world.roll(Dice::Fault(Fault::LateAppend), |rng| rng.u64(2_000..12_000))).await;
+    }
+    let answer_is_lost = world.strikes(Fault::AmbiguousAppend, 10);
+    if answer_is_lost && world.roll(Dice::Fault(Fault::AmbiguousAppend), |rng| rng.u8(0..3)) == 0 {
+        return;
+    }
+    if !world.servers.is_available() {
+        // Refused by servers that cannot, or lost with the connection.
+        if world.roll(Dice::Log, |rng| rng.bool()) {
+            write.tell(Err(AppendError::Unavailable { reason: "the simulated log has no quorum".to_owned() }));
+        }
+        return;
+    }
+    if world.strikes(Fault::RepeatedAppend, 10) {
+        let ms = world.roll(Dice::Fault(Fault::RepeatedAppend), |rng| rng.u64(1..500));
+        let (world, again) = (Arc::clone(&world), write.again());
+        tokio::spawn(async move {
+            sleep_ms(ms).await;
+            world.write(again).await;
+        });
+    }
+    let (write, outcome) = world.write(write).await;
+    if answer_is_lost || !world.network.is_open(Place::Log, from) {
+        return;
+    }
+    tokio::time::sleep(world.latency()).await;
+    if world.network.is_open(Place::Log, from) {
+        write.tell(outcome);
+    }
+}

@@ -1,0 +1,181 @@
+//! The log's servers: the messages, what is being synced, and what of it counts.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use eventlog::{AppendError, Bounds, Message};
+use model::{Position, SealedRecord};
+use tokio::sync::{Notify, oneshot};
+
+use crate::faults::Fault;
+use crate::plants::Plant;
+use crate::world::{Dice, Place, World, sleep_ms};
+
+/// How long the servers take to make an append durable.
+const SYNC_MS: u64 = 1;
+/// With `lost-log-write`: how many of the newest messages are in memory only.
+const UNSYNCED_BY_LIARS: usize = 2;
+/// A history whose log grows beyond this is running away.
+const MAX_MESSAGES: usize = 200_000;
+
+#[derive(Default)]
+pub(crate) struct Servers {
+    held: Mutex<Held>,
+    grown: Notify,
+}
+
+#[derive(Default)]
+struct Held {
+    /// How many were trimmed.
+    trimmed: u64,
+    messages: VecDeque<Arc<[SealedRecord]>>,
+    /// The one append that is being synced, if its outcome is not decided by a loss of power.
+    crashes: u64,
+    /// How many reasons there are for which the servers cannot be used.
+    outages: u32,
+    full: bool,
+}
+
+/// An append on its way.
+pub(crate) struct Write {
+    pub(super) after: Option<Position>,
+    pub(super) batch: Arc<[SealedRecord]>,
+    pub(super) told: Option<oneshot::Sender<Result<Position, AppendError>>>,
+    pub(super) from: Place,
+}
+
+impl Write {
+    pub(super) fn tell(self, outcome: Result<Position, AppendError>) {
+        if let Some(told) = self.told {
+            // The writer may have given up, or died.
+            let _gone = told.send(outcome);
+        }
+    }
+
+    /// The same once more, with nobody to wait for it.
+    pub(super) fn again(&self) -> Self {
+        Self { after: self.after, batch: Arc::clone(&self.batch), told: None, from: self.from }
+    }
+}
+
+impl Held {
+    fn last(&self) -> Position {
+        Position(self.trimmed + self.messages.len() as u64)
+    }
+}
+
+impl Servers {
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn bounds(&self) -> Bounds {
+        let held = self.held();
+        Bounds { first: Position(held.trimmed + 1), last: held.last() }
+    }
+
+    pub(crate) fn trim(&self, upto: Position) {
+        let mut held = self.held();
+        while Position(held.trimmed + 1) <= upto && held.messages.len() > 1 {
+            held.messages.pop_front();
+            held.trimmed += 1;
+        }
+    }
+
+    pub(crate) fn is_available(&self) -> bool {
+        self.held().outages == 0
+    }
+
+    pub(crate) fn begin_outage(&self) {
+        self.held().outages += 1;
+    }
+
+    pub(crate) fn end_outage(&self) {
+        self.held().outages -= 1;
+        self.grown.notify_waiters();
+    }
+
+    pub(crate) fn fill_disk(&self, full: bool) {
+        self.held().full = full;
+    }
+
+    /// Power is lost. What was not synced is gone, and with servers that lie, so is more.
+    pub(crate) fn crash(&self, world: &World) {
+        let mut held = self.held();
+        held.crashes += 1;
+        if world.has_plant(Plant::LostLogWrite) {
+            let lost = UNSYNCED_BY_LIARS.min(held.messages.len().saturating_sub(1));
+            let kept = held.messages.len() - lost;
+            held.messages.truncate(kept);
+        }
+    }
+
+    /// Waits until there is a message at `position`, and the servers can be used.
+    pub(crate) async fn until_there(&self, position: Position) {
+        loop {
+            let grown = self.grown.notified();
+            tokio::pin!(grown);
+            // Registered before the look, so that nothing is missed between the two.
+            grown.as_mut().enable();
+            if self.held().last() >= position && self.is_available() {
+                return;
+            }
+            grown.await;
+        }
+    }
+
+    /// Some messages from `from` to `upto`; the error is the first one that is there.
+    pub(crate) fn take(&self, from: Position, upto: Position, limit: usize) -> Result<Vec<Message>, Position> {
+        let held = self.held();
+        if from.0 <= held.trimmed {
+            return Err(Position(held.trimmed + 1));
+        }
+        let skipped = usize::try_from(from.0 - held.trimmed - 1).unwrap_or(usize::MAX);
+        let batches = held.messages.iter().skip(skipped).zip(from.0..=upto.0).take(limit);
+        Ok(batches.map(|(batch, at)| Message { position: Position(at), records: batch.to_vec() }).collect())
+    }
+}
+
+impl World {
+    /// Writes what has arrived, if its compare-and-set allows it.
+    pub(super) async fn write(&self, write: Write) -> (Write, Result<Position, AppendError>) {
+        let crashes = self.servers.held().crashes;
+        sleep_ms(SYNC_MS).await;
+        let outcome = self.put(&write, crashes);
+        if outcome.is_ok() {
+            self.servers.grown.notify_waiters();
+        }
+        (write, outcome)
+    }
+
+    fn put(&self, write: &Write, crashes: u64) -> Result<Position, AppendError> {
+        let mut held = self.servers.held();
+        let unknown = || AppendError::Unknown { reason: "the simulated log lost power".to_owned() };
+        let has_crashed = held.crashes > crashes;
+        if has_crashed && self.roll(Dice::Log, |rng| rng.bool()) {
+            return Err(unknown());
+        }
+        if held.full {
+            return Err(AppendError::Full { reason: "no space left on the simulated disk".to_owned() });
+        }
+        let last = held.last();
+        if let Some(expected) = write.after.filter(|expected| *expected != last && !self.has_plant(Plant::FenceOff)) {
+            return Err(AppendError::WrongLastPosition { expected, actual: last });
+        }
+        held.messages.push_back(Arc::clone(&write.batch));
+        let position = last.next();
+        let has_run_away = held.messages.len() > MAX_MESSAGES;
+        drop(held);
+        if has_run_away {
+            self.violate("bounded", format!("the log has more than {MAX_MESSAGES} messages"));
+        }
+        let first = write.batch.first().map_or(0, |sealed| sealed.record.seq.0);
+        self.note("written", &[position.0, first, write.batch.len() as u64]);
+        self.observe(|invariants| invariants.on_written(position, &write.batch));
+        if has_crashed {
+            self.struck(Fault::LogCrash);
+            return Err(unknown());
+        }
+        Ok(position)
+    }
+}
