@@ -144,9 +144,10 @@ impl From<SubmitError> for Error {
         let message = error.to_string();
         match error {
             SubmitError::Rejected(rejection) => rejection.into(),
-            SubmitError::Busy { retry_after_s, .. } | SubmitError::LogUnavailable { retry_after_s, .. } => {
-                Self::Unavailable { message, retry_after_s }
-            }
+            SubmitError::Busy { retry_after_s, .. }
+            | SubmitError::LogUnavailable { retry_after_s, .. }
+            | SubmitError::NotLeading { retry_after_s, .. }
+            | SubmitError::Unclear { retry_after_s, .. } => Self::Unavailable { message, retry_after_s },
             SubmitError::TooLarge { .. } => Self::TooLarge(message),
             SubmitError::Stopping => Self::Unavailable { message, retry_after_s: 1 },
         }
