@@ -18,13 +18,14 @@ pub(crate) async fn watch(handle: Handle, config: Config) {
             handle.read().agents.values().map(|agent| (agent.id, agent.is_connected())).collect();
         let silence = handle.sessions.silence(agents.iter().map(|(agent, _)| *agent));
         for ((agent, connected), (_, silent, has_session)) in agents.into_iter().zip(silence) {
-            if has_session && silent > config.heartbeat_interval * HEARTBEATS_MISSED {
+            let is_silent = silent > config.heartbeat_interval * HEARTBEATS_MISSED;
+            // An agent that came back in the moment in which it was marked as disconnected has to come once more.
+            if has_session && (is_silent || !connected) {
                 handle.sessions.hang_up(agent);
             }
-            let lost = connected && (!has_session || silent > config.heartbeat_interval * HEARTBEATS_MISSED);
             if silent > config.agent_timeout {
                 remove(&handle, agent).await;
-            } else if lost && silent > config.heartbeat_interval * HEARTBEATS_MISSED {
+            } else if connected && is_silent {
                 disconnect(&handle, agent).await;
             }
         }
