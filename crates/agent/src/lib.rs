@@ -161,8 +161,11 @@ impl Agent {
         ] {
             let disconnected = disconnected.clone();
             tasks.spawn(async move {
-                // Its end is all that counts.
-                let _ended = disconnected.run_until_cancelled(connection).await;
+                tokio::select! {
+                    biased;
+                    () = disconnected.cancelled() => {}
+                    () = connection => {}
+                }
             });
         }
         let node = Node {

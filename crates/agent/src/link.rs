@@ -141,9 +141,11 @@ impl Link {
         }
     }
 
-    /// Tells the master that this agent is there, by a report of nothing.
-    async fn answer_heartbeat(mut self) {
-        if let Err(reason) = self.report(&[]).await {
+    /// Tells the master that this agent is there, by a report of nothing. It waits for nothing: another heartbeat follows.
+    async fn answer_heartbeat(self) {
+        let (master, identity) = (self.connected.borrow().clone(), self.identity.borrow().clone());
+        let (Some(master), Some(identity)) = (master, identity) else { return };
+        if let Err(reason) = self.report_to(&master, identity, &[]).await {
             tracing::debug!(reason, "a heartbeat was not answered");
         }
     }
@@ -173,8 +175,17 @@ impl Link {
         let master = connected.wait_for(Option::is_some).await.map_err(|error| error.to_string())?.clone();
         let identity = self.identity.wait_for(Option::is_some).await.map_err(|error| error.to_string())?.clone();
         let (Some(master), Some(identity)) = (master, identity) else { return Err("not subscribed".to_owned()) };
+        self.report_to(&master, identity, updates).await
+    }
+
+    async fn report_to(
+        &self,
+        master: &str,
+        identity: AgentIdentity,
+        updates: &[StatusUpdate],
+    ) -> Result<Acknowledgement, String> {
         let report = StatusReport { identity, updates: updates.to_vec() };
-        within(REPORT_TIMEOUT, self.transport.report(&master, report)).await?
+        within(REPORT_TIMEOUT, self.transport.report(master, report)).await?
     }
 }
 

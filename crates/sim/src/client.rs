@@ -12,7 +12,7 @@ use model::{
 use protocol::agent::Mark;
 
 use crate::invariants::Answer;
-use crate::world::{Dice, Place, World, sleep_ms};
+use crate::world::{Dice, Place, World, sleep_ms, unless};
 
 pub(crate) const CLIENTS: u8 = 4;
 /// What a principal begins with, before the number of the attempt.
@@ -255,8 +255,8 @@ impl Client {
             Some(Ok(Committed { record: None, seq, epoch })) => {
                 Some(Answer::NothingToDo { seq: *seq, epoch: *epoch })
             }
+            Some(Err(SubmitError::Unclear { .. })) | None => None,
             Some(Err(why)) => Some(Answer::Refused(why.to_string())),
-            None => None,
         };
         if let Some(told) = &told {
             self.world.observe(|invariants| invariants.on_answer(attempt, told));
@@ -270,8 +270,8 @@ impl Client {
         match answer {
             Some(Ok(committed)) => Outcome::Done(committed),
             Some(Err(SubmitError::Rejected(_) | SubmitError::TooLarge { .. })) => Outcome::Rejected,
+            Some(Err(SubmitError::Unclear { .. })) | None => Outcome::Unclear,
             Some(Err(_)) => Outcome::Refused,
-            None => Outcome::Unclear,
         }
     }
 
@@ -293,7 +293,7 @@ impl Client {
             let work = work(life.handle);
             // The master goes on with it whatever becomes of the client.
             tokio::spawn(async move {
-                if let Some(outcome) = life.over.run_until_cancelled(work).await {
+                if let Some(outcome) = unless(&life.over, work).await {
                     let _gone = told.send(outcome);
                 }
             });

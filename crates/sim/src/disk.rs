@@ -5,6 +5,8 @@ use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use protocol::agent::Mark;
+
 use crate::faults::Fault;
 use crate::plants::Plant;
 use crate::world::{Dice, World};
@@ -62,14 +64,24 @@ impl Disk {
         *self.journal() = Content::default();
     }
 
-    /// As much as is durable, for those who look from outside.
-    pub(crate) fn durable(&self) -> Vec<u8> {
+    /// The newest mark that is durable, for those who look from outside: at least as new as the last one or two in the
+    /// journal.
+    pub(crate) fn mark(&self) -> Mark {
         let journal = self.journal();
-        match &journal.before {
-            Some(before) => before.clone(),
-            None => journal.bytes[..journal.synced].to_vec(),
-        }
+        let durable = journal.before.as_deref().unwrap_or(&journal.bytes[..journal.synced]);
+        marks(durable).take(2).max().unwrap_or_default()
     }
+}
+
+/// The marks in a journal, from the end on.
+fn marks(journal: &[u8]) -> impl Iterator<Item = Mark> {
+    const BEGINS: &[u8] = b"\"mark\":";
+    let mut end = journal.len();
+    std::iter::from_fn(move || {
+        let at = (0..end.saturating_sub(BEGINS.len())).rev().find(|at| journal[*at..].starts_with(BEGINS))?;
+        end = at;
+        serde_json::Deserializer::from_slice(&journal[at + BEGINS.len()..]).into_iter::<Mark>().next()?.ok()
+    })
 }
 
 /// The journal's file on a disk.
@@ -96,7 +108,7 @@ impl agent::JournalFile for DiskFile {
     fn replace(&mut self, content: &[u8]) -> io::Result<()> {
         let mut journal = self.disk.journal();
         let before = journal.before.take().unwrap_or_else(|| journal.bytes.clone());
-        *journal = Content { bytes: content.to_vec(), synced: 0, last_append: content.len(), before: Some(before) };
+        *journal = Content { bytes: content.to_vec(), synced: content.len(), last_append: content.len(), before: Some(before) };
         Ok(())
     }
 

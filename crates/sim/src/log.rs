@@ -1,13 +1,15 @@
 //! The simulated log: what a master's process has of it. It keeps the promises of [`eventlog::EventLog`] and no more than
 //! these, whatever happens between the master and the servers.
 
+mod notices;
 mod read;
 mod servers;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use eventlog::{AppendError, Bounds, EventLog, Messages, ReadError, TrimError};
+use bytes::Bytes;
+use eventlog::{AppendError, Bounds, EventLog, Messages, Notices, ReadError, TrimError};
 use model::{Position, SealedRecord};
 use tokio::sync::oneshot;
 
@@ -94,11 +96,19 @@ impl EventLog for SimLog {
         self.world.servers.trim(upto);
         Ok(())
     }
+
+    async fn notify(&self, notice: Bytes) {
+        notices::say(&self.world, self.place(), &notice);
+    }
+
+    fn notices(&self) -> Notices {
+        Notices::new(self.world.servers.listen(self.place()))
+    }
 }
 
 /// An append on its way to the servers, and its outcome on its way back.
 async fn carry(world: Arc<World>, write: Write) {
-    let from = write.from;
+    let (from, crashes) = (write.from, world.servers.crashes());
     let latency = world.latency();
     tokio::time::sleep(latency).await;
     if world.strikes(Fault::SlowLog, 15) {
@@ -111,6 +121,10 @@ async fn carry(world: Arc<World>, write: Write) {
     if answer_is_lost && world.roll(Dice::Fault(Fault::AmbiguousAppend), |rng| rng.u8(0..3)) == 0 {
         return;
     }
+    if world.settings.masters == 1 && world.servers.crashes() > crashes {
+        // It was in the process that died.
+        return;
+    }
     if !world.servers.is_available() {
         // Refused by servers that cannot, or lost with the connection.
         if world.roll(Dice::Log, |rng| rng.bool()) {
@@ -118,15 +132,17 @@ async fn carry(world: Arc<World>, write: Write) {
         }
         return;
     }
-    if world.strikes(Fault::RepeatedAppend, 10) {
+    let (write, outcome) = world.write(write).await;
+    // What was refused is never written.
+    if outcome.is_ok() && world.strikes(Fault::RepeatedAppend, 10) {
         let ms = world.roll(Dice::Fault(Fault::RepeatedAppend), |rng| rng.u64(1..500));
         let (world, again) = (Arc::clone(&world), write.again());
         tokio::spawn(async move {
             sleep_ms(ms).await;
-            world.write(again).await;
+            // Nobody hears of its outcome.
+            drop(world.write(again).await);
         });
     }
-    let (write, outcome) = world.write(write).await;
     if answer_is_lost || !world.network.is_open(Place::Log, from) {
         return;
     }

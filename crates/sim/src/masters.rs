@@ -4,7 +4,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use eventlog::ReadError;
-use master::{Config, StartError};
+use master::{Config, Standby, StartError};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::NodeClock;
@@ -14,6 +14,8 @@ use crate::world::{Dice, Life, World, sleep_ms};
 
 const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(2);
 const AGENT_TIMEOUT: Duration = Duration::from_secs(20);
+const STANDBY: Standby =
+    Standby { heartbeat: Duration::from_millis(300), campaign_after: Duration::from_millis(1_200) };
 /// How many records lie between two that carry the state's hash: few, so that many are compared.
 const STATE_HASH_INTERVAL: u64 = 32;
 /// Between two tries to start a master that could not.
@@ -52,6 +54,7 @@ async fn live(world: &Arc<World>, number: u8) {
     let clock = NodeClock { world: Arc::clone(world), dice: Dice::Master(number), offset: seat.clock.clone() };
     let config = Config {
         leader: name_of(number),
+        standby: (world.settings.masters > 1).then_some(STANDBY),
         placement_policy: None,
         heartbeat_interval: HEARTBEAT_INTERVAL,
         agent_timeout: AGENT_TIMEOUT,

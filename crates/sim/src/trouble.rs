@@ -60,8 +60,8 @@ fn strike(world: &Arc<World>, fault: Fault) {
             heal_after(world, 100 + ms * 4, |world| world.servers.end_outage());
         }
         Fault::LogFull => {
-            world.servers.fill_disk(true);
-            heal_after(world, 100 + ms * 3, |world| world.servers.fill_disk(false));
+            world.servers.fill_disk();
+            heal_after(world, 100 + ms * 3, |world| world.servers.free_disk());
         }
         Fault::LogCrash => {
             world.servers.crash(world);

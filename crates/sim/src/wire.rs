@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use crate::faults::Fault;
 use crate::machine::Machine;
-use crate::world::{Dice, Life, Place, World, sleep_ms};
+use crate::world::{Dice, Life, Place, World, sleep_ms, unless};
 
 /// Events of a stream that may be on their way.
 const ON_THEIR_WAY: usize = 8;
@@ -123,7 +123,7 @@ async fn serve(
     told: tokio::sync::oneshot::Sender<Opened>,
 ) {
     let Life { handle, over } = life;
-    let mut events = match over.run_until_cancelled(handle.subscribe_agent(subscribe)).await {
+    let mut events = match unless(&over, handle.subscribe_agent(subscribe)).await {
         None => return,
         Some(Err(why)) => {
             let _gone = told.send(Err(why.to_string()));

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::faults::{Coverage, Fault};
 use crate::invariants::Invariants;
 use crate::log::Servers;
+use crate::machine::Machine;
 use crate::network::Network;
 use crate::plants::Plant;
 use crate::settings::Settings;
@@ -47,9 +48,12 @@ pub(crate) struct World {
     pub(crate) network: Network,
     pub(crate) servers: Servers,
     pub(crate) masters: Vec<Seat>,
+    pub(crate) machines: Vec<Arc<Machine>>,
     began_at: Instant,
     dice: Mutex<BTreeMap<Dice, fastrand::Rng>>,
     watch: Mutex<Watch>,
+    /// Cancelled when nothing goes wrong any more.
+    pub(crate) calm: CancellationToken,
     /// Cancelled at the first violation.
     pub(crate) broken: CancellationToken,
 }
@@ -73,7 +77,6 @@ pub(crate) struct Life {
 
 struct Watch {
     trace: u64,
-    stormy: bool,
     coverage: Coverage,
     invariants: Invariants,
     violations: Vec<Violation>,
@@ -92,9 +95,9 @@ pub struct Violation {
 impl World {
     pub(crate) fn new(settings: Settings) -> Arc<Self> {
         let masters = (0..settings.masters).map(|_| Seat::default()).collect();
+        let machines = (0..settings.agents).map(|_| Arc::new(Machine::new())).collect();
         let watch = Watch {
             trace: settings.seed,
-            stormy: true,
             coverage: Coverage::default(),
             invariants: Invariants::default(),
             violations: Vec::new(),
@@ -103,6 +106,8 @@ impl World {
             network: Network::default(),
             servers: Servers::default(),
             masters,
+            machines,
+            calm: CancellationToken::new(),
             began_at: Instant::now(),
             dice: Mutex::default(),
             watch: Mutex::new(watch),
@@ -147,7 +152,7 @@ impl World {
 
     /// Whether faults of this kind are among the history's, and it is not over with them.
     pub(crate) fn may_strike(&self, fault: Fault) -> bool {
-        self.settings.faults.has(fault) && self.watch().stormy
+        self.settings.faults.has(fault) && !self.calm.is_cancelled()
     }
 
     pub(crate) fn struck(&self, fault: Fault) {
@@ -157,7 +162,7 @@ impl World {
 
     /// From now on nothing goes wrong any more.
     pub(crate) fn calm_down(&self) {
-        self.watch().stormy = false;
+        self.calm.cancel();
         self.note("calm", &[]);
     }
 
@@ -202,6 +207,13 @@ impl World {
         (watch.coverage.clone(), watch.violations.clone())
     }
 
+    /// Records that count, records that do not, and epochs.
+    pub(crate) fn counts(&self) -> (u64, u64, u64) {
+        let watch = self.watch();
+        let truth = &watch.invariants.truth;
+        (truth.tip.seq.0, truth.void, truth.tip.epoch.0)
+    }
+
     /// A master, if it runs.
     pub(crate) fn master(&self, master: u8) -> Option<Life> {
         self.masters[usize::from(master)].running.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -210,7 +222,7 @@ impl World {
     /// What a master does for somebody else; None when it dies meanwhile, or does not run.
     pub(crate) async fn served<T, F: Future<Output = T>>(&self, master: u8, work: impl FnOnce(Handle) -> F) -> Option<T> {
         let Life { handle, over } = self.master(master)?;
-        over.run_until_cancelled(work(handle)).await
+        unless(&over, work(handle)).await
     }
 }
 
@@ -233,6 +245,15 @@ impl Dice {
 const fn mix(hash: u64, number: u64) -> u64 {
     let mixed = (hash ^ number).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     mixed ^ (mixed >> 29)
+}
+
+/// Does something unless it is over before; what is cancelled does not get another step.
+pub(crate) async fn unless<T>(over: &CancellationToken, work: impl Future<Output = T>) -> Option<T> {
+    tokio::select! {
+        biased;
+        () = over.cancelled() => None,
+        done = work => Some(done),
+    }
 }
 
 pub(crate) async fn sleep_ms(ms: u64) {

@@ -1,11 +1,12 @@
 //! The log's servers: the messages, what is being synced, and what of it counts.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use bytes::Bytes;
 use eventlog::{AppendError, Bounds, Message};
 use model::{Position, SealedRecord};
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::faults::Fault;
 use crate::plants::Plant;
@@ -25,15 +26,17 @@ pub(crate) struct Servers {
 }
 
 #[derive(Default)]
-struct Held {
+pub(super) struct Held {
     /// How many were trimmed.
     trimmed: u64,
     messages: VecDeque<Arc<[SealedRecord]>>,
-    /// The one append that is being synced, if its outcome is not decided by a loss of power.
+    /// How often power was lost.
     crashes: u64,
     /// How many reasons there are for which the servers cannot be used.
     outages: u32,
-    full: bool,
+    /// How many reasons there are for which nothing can be written.
+    full: u32,
+    pub(super) listeners: BTreeMap<Place, mpsc::Sender<Bytes>>,
 }
 
 /// An append on its way.
@@ -65,7 +68,7 @@ impl Held {
 }
 
 impl Servers {
-    fn held(&self) -> MutexGuard<'_, Held> {
+    pub(super) fn held(&self) -> MutexGuard<'_, Held> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -95,8 +98,16 @@ impl Servers {
         self.grown.notify_waiters();
     }
 
-    pub(crate) fn fill_disk(&self, full: bool) {
-        self.held().full = full;
+    pub(crate) fn fill_disk(&self) {
+        self.held().full += 1;
+    }
+
+    pub(crate) fn free_disk(&self) {
+        self.held().full -= 1;
+    }
+
+    pub(crate) fn crashes(&self) -> u64 {
+        self.held().crashes
     }
 
     /// Power is lost. What was not synced is gone, and with servers that lie, so is more.
@@ -122,6 +133,13 @@ impl Servers {
             }
             grown.await;
         }
+    }
+
+    /// Every message that is there.
+    pub(crate) fn everything(&self) -> Vec<(Position, Arc<[SealedRecord]>)> {
+        let held = self.held();
+        let batches = held.messages.iter().zip(held.trimmed + 1..);
+        batches.map(|(batch, at)| (Position(at), Arc::clone(batch))).collect()
     }
 
     /// Some messages from `from` to `upto`; the error is the first one that is there.
@@ -155,7 +173,7 @@ impl World {
         if has_crashed && self.roll(Dice::Log, |rng| rng.bool()) {
             return Err(unknown());
         }
-        if held.full {
+        if held.full > 0 {
             return Err(AppendError::Full { reason: "no space left on the simulated disk".to_owned() });
         }
         let last = held.last();
