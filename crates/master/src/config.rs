@@ -28,6 +28,16 @@ pub struct Config {
     /// How many records lie between two that carry the state's hash.
     pub state_hash_interval: u64,
     pub environment: Arc<dyn Environment>,
+    #[doc(hidden)]
+    pub sabotage: Sabotage,
+}
+
+/// What is to go wrong; nothing, unless a simulation plants it to show that it would find it.
+#[doc(hidden)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Sabotage {
+    /// Records are shown, and commands answered, before the log has them.
+    pub shows_before_durable: bool,
 }
 
 /// How masters that share a log notice that nobody leads. The log decides who does.
@@ -58,6 +68,7 @@ impl Default for Config {
             batch_limit: 512,
             state_hash_interval: 1_024,
             environment: Arc::new(System),
+            sabotage: Sabotage::default(),
         }
     }
 }

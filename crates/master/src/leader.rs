@@ -276,7 +276,7 @@ impl<L: EventLog> Leader<L> {
         }
     }
 
-    async fn send(&self, batch: Batch) -> Result<Option<InFlight>, String> {
+    async fn send(&self, mut batch: Batch) -> Result<Option<InFlight>, String> {
         if batch.records.is_empty() {
             // Answers only, and everything they were decided from is durable already.
             return self.publish(batch).await.map(|()| None);
@@ -284,6 +284,10 @@ impl<L: EventLog> Leader<L> {
         let (log, reads, after) = (Arc::clone(&self.log), Arc::clone(&self.reads), self.position);
         let records: Arc<[SealedRecord]> = batch.records.clone().into();
         crate::metrics::batch_sent(&batch);
+        if self.config.sabotage.shows_before_durable {
+            let nothing = Batch::new(batch.tip);
+            self.publish(std::mem::replace(&mut batch, nothing)).await?;
+        }
         let appending: Appending = Box::pin(async move { pursuit::append(log.as_ref(), after, records, &reads).await });
         Ok(Some(InFlight { batch, began_at: Instant::now(), appending }))
     }

@@ -28,7 +28,7 @@ mod sessions;
 mod stream;
 mod tasks;
 
-pub use config::{Config, Standby};
+pub use config::{Config, Sabotage, Standby};
 pub use environment::{Environment, System};
 pub use handle::{Committed, HandOverError, Handle, Health, SubmitError};
 pub use metrics::describe_metrics;

@@ -4,11 +4,12 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use eventlog::ReadError;
-use master::{Config, Standby, StartError};
+use master::{Config, Sabotage, Standby, StartError};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::NodeClock;
 use crate::log::SimLog;
+use crate::plants::Plant;
 use crate::wire::name_of;
 use crate::world::{Dice, Life, World, sleep_ms};
 
@@ -60,6 +61,7 @@ async fn live(world: &Arc<World>, number: u8) {
         agent_timeout: AGENT_TIMEOUT,
         state_hash_interval: STATE_HASH_INTERVAL,
         environment: Arc::new(clock),
+        sabotage: Sabotage { shows_before_durable: world.has_plant(Plant::EffectBeforeAck) },
         ..Config::default()
     };
     let (handle, mut running) = match master::start(log, config).await {
