@@ -52,7 +52,7 @@ pub enum SubmitError {
         "it is not known whether the command was carried out, because the log cannot be reached: {reason}; look before \
          you send it again"
     )]
-    Unclear { reason: String, retry_after_s: u64 },
+    Unclear { reason: String },
     #[error("the master is stopping")]
     Stopping,
 }
@@ -121,7 +121,7 @@ impl Handle {
             Ok(answer) => answer.unwrap_or(Err(SubmitError::Stopping)),
             Err(_) => {
                 let reason = self.reads.writable().err().unwrap_or_else(|| "it does not answer".to_owned());
-                Err(SubmitError::Unclear { reason, retry_after_s: 1 })
+                Err(SubmitError::Unclear { reason })
             }
         }
     }
