@@ -47,7 +47,7 @@ pub use containerizer::fake::FakeContainerizer;
 pub use error::AgentError;
 pub use journal::JournalFile;
 pub use ledger::Kind;
-pub use link::{Events, Transport};
+pub use link::{Events, Lost, Transport};
 pub use machine::{Environment, Machine, System};
 pub use metrics::describe_metrics;
 pub use sabotage::Sabotage;

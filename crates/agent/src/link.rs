@@ -26,11 +26,13 @@ const REPORT_TIMEOUT: Duration = Duration::from_secs(15);
 const SILENT_INTERVALS: u32 = 3;
 const MIN_BACKOFF: Duration = Duration::from_millis(100);
 const MAX_BACKOFF: Duration = Duration::from_secs(5);
+/// How often in a row masters may send us on without a wait.
+const MAX_SENT_ON: u32 = 3;
 
 /// How an agent reaches a master. Every error is in words, for people.
 pub trait Transport: fmt::Debug + Send + Sync + 'static {
     /// Opens a stream of events; resolves when the master has accepted it.
-    fn subscribe(&self, master: &str, subscribe: Subscribe) -> BoxFuture<'static, Result<Box<dyn Events>, String>>;
+    fn subscribe(&self, master: &str, subscribe: Subscribe) -> BoxFuture<'static, Result<Box<dyn Events>, Lost>>;
 
     /// Resolves when the report is durable. After an error it may be so all the same.
     fn report(&self, master: &str, report: StatusReport) -> BoxFuture<'static, Result<Acknowledgement, String>>;
@@ -64,6 +66,20 @@ pub(crate) enum Word {
     Refused(String),
 }
 
+/// Why nothing came of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Lost {
+    /// The master does not lead; this one does.
+    SentOn(String),
+    Reason(String),
+}
+
+impl From<String> for Lost {
+    fn from(reason: String) -> Self {
+        Self::Reason(reason)
+    }
+}
+
 /// Doubles up to a limit; each wait is between half and all of it, so that many agents do not come at once.
 struct Backoff(Duration);
 
@@ -85,30 +101,44 @@ impl Link {
     pub(crate) async fn stay_subscribed(mut self) {
         let mut backoff = Backoff::new();
         let mut said = String::new();
-        for turn in 0_usize.. {
-            let master = self.masters[turn % self.masters.len()].clone();
+        let mut turns = self.masters.clone().into_iter().cycle();
+        let (mut leader, mut sent_on) = (None, 0);
+        loop {
+            let Some(master) = leader.take().or_else(|| turns.next()) else { return };
             let lost = self.subscribe(&master).await;
             let was_connected = self.connected.send_replace(None).is_some();
             metrics::set_subscribed(false);
             if was_connected {
                 backoff = Backoff::new();
                 said.clear();
+                sent_on = 0;
             }
-            match lost {
+            let reason = match lost {
                 // Its own wish: the description changed.
-                Ok(()) => continue,
-                Err(reason) if reason != said => {
-                    tracing::warn!(master, reason, "no connection to the master; trying again");
-                    said = reason;
+                Ok(()) => {
+                    leader = Some(master);
+                    continue;
                 }
-                Err(reason) => tracing::debug!(master, reason, "still no connection to the master"),
+                Err(Lost::SentOn(other)) if sent_on < MAX_SENT_ON => {
+                    (leader, sent_on) = (Some(other), sent_on + 1);
+                    continue;
+                }
+                Err(Lost::SentOn(other)) => format!("it follows {other}"),
+                Err(Lost::Reason(reason)) => reason,
+            };
+            sent_on = 0;
+            if reason == said {
+                tracing::debug!(master, reason, "still no connection to the master");
+            } else {
+                tracing::warn!(master, reason, "no connection to the master; trying again");
+                said = reason;
             }
             backoff.wait(self.environment.as_ref()).await;
         }
     }
 
     /// One subscription from its beginning to its end. The error says why it ended.
-    async fn subscribe(&mut self, master: &str) -> Result<(), String> {
+    async fn subscribe(&mut self, master: &str) -> Result<(), Lost> {
         let description = self.description.borrow_and_update().clone();
         let subscribe = Subscribe { identity: self.identity.borrow().clone(), description };
         let mut events = within(SUBSCRIBE_TIMEOUT, self.transport.subscribe(master, subscribe)).await??;

@@ -52,7 +52,7 @@ pub enum SubmitError {
         "it is not known whether the command was carried out, because the log cannot be reached: {reason}; look before \
          you send it again"
     )]
-    Unclear { reason: String, retry_after_s: u64 },
+    Unclear { reason: String },
     #[error("the master is stopping")]
     Stopping,
 }
@@ -66,6 +66,8 @@ fn who_leads(leader: Option<&KnownLeader>) -> String {
 pub enum HandOverError {
     #[error(transparent)]
     NotLeading(SubmitError),
+    #[error("{0} leads already")]
+    LeadsAlready(String),
     #[error("there is no other master to take over")]
     NobodyThere,
     #[error("there is no master '{name}' to take over; there are: {known}")]
@@ -121,7 +123,7 @@ impl Handle {
             Ok(answer) => answer.unwrap_or(Err(SubmitError::Stopping)),
             Err(_) => {
                 let reason = self.reads.writable().err().unwrap_or_else(|| "it does not answer".to_owned());
-                Err(SubmitError::Unclear { reason, retry_after_s: 1 })
+                Err(SubmitError::Unclear { reason })
             }
         }
     }
@@ -159,6 +161,9 @@ impl Handle {
     pub async fn hand_over(&self, to: Option<String>) -> Result<KnownLeader, HandOverError> {
         if self.role() != Role::Leading {
             return Err(HandOverError::NotLeading(self.not_leading()));
+        }
+        if to.as_deref() == Some(&*self.name) {
+            return Err(HandOverError::LeadsAlready(self.name.to_string()));
         }
         let peers = self.peers();
         if peers.is_empty() {

@@ -353,7 +353,7 @@ impl<L: EventLog> Leader<L> {
 }
 
 fn unclear(reason: &str) -> SubmitError {
-    SubmitError::Unclear { reason: reason.to_owned(), retry_after_s: 1 }
+    SubmitError::Unclear { reason: reason.to_owned() }
 }
 
 /// Answers those who wait for a batch that may be in the log, and for one that is not.

@@ -252,9 +252,7 @@ impl Client {
         let answer = self.ask(submit).await;
         let told = match &answer {
             Some(Ok(Committed { record: Some(_), seq, epoch })) => Some(Answer::Done { seq: *seq, epoch: *epoch }),
-            Some(Ok(Committed { record: None, seq, epoch })) => {
-                Some(Answer::NothingToDo { seq: *seq, epoch: *epoch })
-            }
+            Some(Ok(Committed { record: None, seq, epoch })) => Some(Answer::NothingToDo { seq: *seq, epoch: *epoch }),
             Some(Err(SubmitError::Unclear { .. })) | None => None,
             Some(Err(why)) => Some(Answer::Refused(why.to_string())),
         };

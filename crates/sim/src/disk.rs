@@ -108,7 +108,12 @@ impl agent::JournalFile for DiskFile {
     fn replace(&mut self, content: &[u8]) -> io::Result<()> {
         let mut journal = self.disk.journal();
         let before = journal.before.take().unwrap_or_else(|| journal.bytes.clone());
-        *journal = Content { bytes: content.to_vec(), synced: content.len(), last_append: content.len(), before: Some(before) };
+        *journal = Content {
+            bytes: content.to_vec(),
+            synced: content.len(),
+            last_append: content.len(),
+            before: Some(before),
+        };
         Ok(())
     }
 

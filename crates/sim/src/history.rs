@@ -150,7 +150,8 @@ fn set_clocks(world: &World) {
     if !world.may_strike(Fault::ClockSkew) {
         return;
     }
-    let clocks = world.masters.iter().map(|seat| &seat.clock).chain(world.machines.iter().map(|machine| &machine.clock));
+    let clocks =
+        world.masters.iter().map(|seat| &seat.clock).chain(world.machines.iter().map(|machine| &machine.clock));
     for clock in clocks {
         clock.step(world.roll(Dice::Fault(Fault::ClockSkew), |rng| rng.i64(-60_000..60_000)));
     }
@@ -188,7 +189,9 @@ async fn rests_now(world: &World, clients: &[Client]) -> Result<(), String> {
         if state.seq != world.observe(|invariants| Ok(invariants.truth.tip.seq)).unwrap_or_default() {
             return Err(format!("master {number} has not read to the end"));
         }
-        if world.settings.trace && world.elapsed() > Duration::from_secs(300) { eprintln!("{number} {:?} {:#?}", life.handle.role(), state.agents); }
+        if world.settings.trace && world.elapsed() > Duration::from_secs(300) {
+            eprintln!("{number} {:?} {:#?}", life.handle.role(), state.agents);
+        }
         wanted::reached(&state, &running)?;
         for (app, instances) in clients.iter().flat_map(Client::wanted) {
             let there = state.apps.get(app).map(|app| app.spec.instances);

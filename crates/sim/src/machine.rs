@@ -16,8 +16,8 @@ use crate::faults::Fault;
 use crate::invariants::Load;
 use crate::world::{Dice, World, sleep_ms};
 
-/// How many tasks of the smallest kind fit on a machine.
-pub(crate) const SLOTS: i64 = 16;
+/// How many cpus all machines have together: enough for all that clients may want, and to replace some of it.
+const CPUS: i64 = 64;
 
 #[derive(Debug)]
 pub(crate) struct Machine {
@@ -50,13 +50,15 @@ struct Tasks {
 }
 
 impl Machine {
-    pub(crate) fn new() -> Self {
+    /// One of so many.
+    pub(crate) fn new(machines: u8) -> Self {
+        let cpus = CPUS / i64::from(machines.max(1)) + 1;
         let resources = Resources {
-            cpus: Scalar::from_whole(SLOTS),
-            mem: Scalar::from_whole(SLOTS * 64),
+            cpus: Scalar::from_whole(cpus),
+            mem: Scalar::from_whole(cpus * 64),
             disk: Scalar::from_whole(10_000),
             gpus: Scalar::ZERO,
-            ports: "31000-31023".parse().unwrap_or_default(),
+            ports: "31000-31063".parse().unwrap_or_default(),
         };
         Self {
             resources,

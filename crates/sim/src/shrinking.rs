@@ -44,7 +44,9 @@ fn candidates(report: &Report) -> Vec<Settings> {
     if settings.faults != Faults::default() {
         all.push(Settings { faults: Faults::default(), ..settings.clone() });
     }
-    all.extend(settings.faults.iter().map(|fault| Settings { faults: settings.faults.without(fault), ..settings.clone() }));
+    all.extend(
+        settings.faults.iter().map(|fault| Settings { faults: settings.faults.without(fault), ..settings.clone() }),
+    );
     if settings.agents > 1 {
         all.push(Settings { agents: settings.agents - 1, ..settings.clone() });
     }

@@ -3,8 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use agent::{Events, Transport};
+use agent::{Events, Lost, Transport};
 use futures_util::future::BoxFuture;
+use master::SubmitError;
 use protocol::agent::{Acknowledgement, AgentEvent, StatusReport, Subscribe};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -38,26 +39,26 @@ fn master_named(name: &str) -> Result<u8, String> {
 }
 
 impl Transport for Wire {
-    fn subscribe(&self, master: &str, subscribe: Subscribe) -> BoxFuture<'static, Result<Box<dyn Events>, String>> {
+    fn subscribe(&self, master: &str, subscribe: Subscribe) -> BoxFuture<'static, Result<Box<dyn Events>, Lost>> {
         let (world, machine, number, master) =
             (Arc::clone(&self.world), Arc::clone(&self.machine), self.number, master_named(master));
         Box::pin(async move {
             let master = master?;
             let (here, there) = (Place::Agent(number), Place::Master(master));
             if world.travel(here, there).await.is_err() {
-                return lost(&world).await;
+                return Err(Lost::Reason(reset(&world).await));
             }
-            let Some(life) = world.master(master) else { return Err("connection refused".to_owned()) };
+            let Some(life) = world.master(master) else { return Err("connection refused".to_owned().into()) };
             // The master goes on with it whatever becomes of the agent.
             let (told, opened) = tokio::sync::oneshot::channel();
             tokio::spawn(serve(Arc::clone(&world), machine.clone(), (number, master), life, subscribe, told));
             let events = match opened.await {
                 Ok(Ok(events)) => events,
                 Ok(Err(why)) => return Err(why),
-                Err(_) => return Err("connection reset".to_owned()),
+                Err(_) => return Err("connection reset".to_owned().into()),
             };
             if world.travel(there, here).await.is_err() {
-                return lost(&world).await;
+                return Err(Lost::Reason(reset(&world).await));
             }
             Ok(Box::new(Stream { world, machine, number, events }) as Box<dyn Events>)
         })
@@ -69,7 +70,7 @@ impl Transport for Wire {
             let master = master?;
             let (here, there) = (Place::Agent(number), Place::Master(master));
             if world.travel(here, there).await.is_err() {
-                return lost(&world).await;
+                return Err(reset(&world).await);
             }
             if world.strikes(Fault::Duplication, 20) {
                 tokio::spawn(repeat(Arc::clone(&world), (here, there, master), report.clone()));
@@ -86,7 +87,7 @@ impl Transport for Wire {
                 Ok(None) | Err(_) => return Err("connection reset".to_owned()),
             };
             if world.travel(there, here).await.is_err() {
-                return lost(&world).await;
+                return Err(reset(&world).await);
             }
             if let Ok(acknowledgement) = &answer {
                 world.note("acknowledged", &[u64::from(number), acknowledgement.mark.seq.0]);
@@ -97,9 +98,10 @@ impl Transport for Wire {
     }
 }
 
-async fn lost<T>(world: &World) -> Result<T, String> {
+/// What an agent sees in the end whose request, or the answer to it, was lost.
+async fn reset(world: &World) -> String {
     world.find_out_loss().await;
-    Err("connection reset".to_owned())
+    "connection reset".to_owned()
 }
 
 /// The same report once more, later.
@@ -111,7 +113,7 @@ async fn repeat(world: Arc<World>, (here, there, master): (Place, Place, u8), re
     }
 }
 
-type Opened = Result<mpsc::Receiver<(Instant, AgentEvent)>, String>;
+type Opened = Result<mpsc::Receiver<(Instant, AgentEvent)>, Lost>;
 
 /// The master's side of a subscription, to its end.
 async fn serve(
@@ -126,7 +128,11 @@ async fn serve(
     let mut events = match unless(&over, handle.subscribe_agent(subscribe)).await {
         None => return,
         Some(Err(why)) => {
-            let _gone = told.send(Err(why.to_string()));
+            let why = match why {
+                SubmitError::NotLeading { leader: Some(leader), .. } => Lost::SentOn(leader.name),
+                why => Lost::Reason(why.to_string()),
+            };
+            let _gone = told.send(Err(why));
             return;
         }
         Some(Ok(events)) => events,

@@ -95,7 +95,7 @@ pub struct Violation {
 impl World {
     pub(crate) fn new(settings: Settings) -> Arc<Self> {
         let masters = (0..settings.masters).map(|_| Seat::default()).collect();
-        let machines = (0..settings.agents).map(|_| Arc::new(Machine::new())).collect();
+        let machines = (0..settings.agents).map(|_| Arc::new(Machine::new(settings.agents))).collect();
         let watch = Watch {
             trace: settings.seed,
             coverage: Coverage::default(),
@@ -178,7 +178,10 @@ impl World {
     }
 
     /// Shows the invariants something that can be seen from outside.
-    pub(crate) fn observe<T>(&self, look: impl FnOnce(&mut Invariants) -> Result<T, (&'static str, String)>) -> Option<T> {
+    pub(crate) fn observe<T>(
+        &self,
+        look: impl FnOnce(&mut Invariants) -> Result<T, (&'static str, String)>,
+    ) -> Option<T> {
         let found = look(&mut self.watch().invariants);
         match found {
             Ok(seen) => Some(seen),
@@ -220,7 +223,11 @@ impl World {
     }
 
     /// What a master does for somebody else; None when it dies meanwhile, or does not run.
-    pub(crate) async fn served<T, F: Future<Output = T>>(&self, master: u8, work: impl FnOnce(Handle) -> F) -> Option<T> {
+    pub(crate) async fn served<T, F: Future<Output = T>>(
+        &self,
+        master: u8,
+        work: impl FnOnce(Handle) -> F,
+    ) -> Option<T> {
         let Life { handle, over } = self.master(master)?;
         unless(&over, work(handle)).await
     }

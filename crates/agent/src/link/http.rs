@@ -6,8 +6,11 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use protocol::agent::{Acknowledgement, AgentEvent, STATUS_PATH, SUBSCRIBE_PATH, StatusReport, Subscribe};
+use reqwest::StatusCode;
+use reqwest::header::LOCATION;
+use reqwest::redirect::Policy;
 
-use super::{Events, Transport};
+use super::{Events, Lost, Transport};
 use crate::config::base_url;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -30,9 +33,9 @@ impl fmt::Debug for Http {
 
 impl Http {
     pub(crate) fn new(token: Option<String>) -> Self {
-        // Only TLS settings can fail, and there are none.
-        let client = reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT).no_proxy().build();
-        Self { client: client.expect("a plain HTTP client"), token }
+        // Redirects are followed by whoever chooses the next master. Only TLS settings can fail, and there are none.
+        let builder = reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT).redirect(Policy::none()).no_proxy();
+        Self { client: builder.build().expect("a plain HTTP client"), token }
     }
 
     fn post<T: serde::Serialize>(&self, master: &str, path: &str, body: &T) -> reqwest::RequestBuilder {
@@ -45,10 +48,14 @@ impl Http {
 }
 
 impl Transport for Http {
-    fn subscribe(&self, master: &str, subscribe: Subscribe) -> BoxFuture<'static, Result<Box<dyn Events>, String>> {
+    fn subscribe(&self, master: &str, subscribe: Subscribe) -> BoxFuture<'static, Result<Box<dyn Events>, Lost>> {
         let request = self.post(master, SUBSCRIBE_PATH, &subscribe).send();
         Box::pin(async move {
-            let response = accepted(request.await.map_err(|error| in_words(&error))?).await?;
+            let response = request.await.map_err(|error| in_words(&error))?;
+            if let Some(leader) = sent_on_to(&response) {
+                return Err(Lost::SentOn(leader));
+            }
+            let response = accepted(response).await?;
             let lines = Lines { body: response.bytes_stream(), buffer: Vec::new(), searched: 0 };
             Ok(Box::new(lines) as Box<dyn Events>)
         })
@@ -74,6 +81,16 @@ where
             serde_json::from_slice(&line).map_err(|error| format!("not understood: {error}"))
         })
     }
+}
+
+/// Where the leader is, if the response says that it is somebody else.
+fn sent_on_to(response: &reqwest::Response) -> Option<String> {
+    if response.status() != StatusCode::TEMPORARY_REDIRECT {
+        return None;
+    }
+    let location = response.headers().get(LOCATION)?.to_str().ok()?;
+    let leader = response.url().join(location).ok()?;
+    Some(format!("http://{}:{}", leader.host_str()?, leader.port_or_known_default()?))
 }
 
 /// The response if it is a success, else what it says.

@@ -46,10 +46,16 @@ impl Acknowledged {
         let Some(number) = attempt_of(record) else { return Ok(()) };
         let attempt = self.attempts.entry(number).or_default();
         if let Some(before) = attempt.written_at.replace(record.seq) {
-            return Err((NAME, format!("attempt {number} was carried out twice: by record {before} and {}", record.seq)));
+            return Err((
+                NAME,
+                format!("attempt {number} was carried out twice: by record {before} and {}", record.seq),
+            ));
         }
         if let Some(Answer::Refused(why)) = &attempt.answer {
-            return Err((NAME, format!("attempt {number} was refused ({why}), but record {} carries it out", record.seq)));
+            return Err((
+                NAME,
+                format!("attempt {number} was refused ({why}), but record {} carries it out", record.seq),
+            ));
         }
         Ok(())
     }

@@ -45,7 +45,10 @@ impl Conserved {
         for (agent, (used, ports)) in &self.used {
             let in_state = state.used_on(*agent);
             if *used != quantities(&in_state) || *ports != u64::from(in_state.ports.len()) {
-                return Err((NAME, format!("agent {agent} has {used:?} and {ports} ports in use, the state {in_state}")));
+                return Err((
+                    NAME,
+                    format!("agent {agent} has {used:?} and {ports} ports in use, the state {in_state}"),
+                ));
             }
         }
         match World::of(state.clone()).view.check().pop() {

@@ -21,10 +21,7 @@ pub(super) fn on_state(truth: &Truth, who: &str, mark: Mark, hash: Hash) -> Foun
 }
 
 /// Which attempt each record of the log is of, of those that count.
-pub(super) fn at_the_end(
-    truth: &Truth,
-    log: &[(Position, Arc<[SealedRecord]>)],
-) -> Found<BTreeMap<Seq, Option<u64>>> {
+pub(super) fn at_the_end(truth: &Truth, log: &[(Position, Arc<[SealedRecord]>)]) -> Found<BTreeMap<Seq, Option<u64>>> {
     let (mut tip, mut state) = (Tip::default(), State::default());
     let mut records = BTreeMap::new();
     for sealed in log.iter().flat_map(|(_, batch)| batch.iter()) {
@@ -35,7 +32,10 @@ pub(super) fn at_the_end(
         let (opened, _) = opened.map_err(|error| (NAME, format!("record {} cannot be read: {error}", tip.seq)))?;
         state.apply(&opened.record);
         if opened.record.state_hash.is_some_and(|recorded| recorded != state.hash()) {
-            return Err((NAME, format!("record {} was written with another state hash than its replay gives", tip.seq)));
+            return Err((
+                NAME,
+                format!("record {} was written with another state hash than its replay gives", tip.seq),
+            ));
         }
         records.insert(tip.seq, attempt_of(&opened.record));
     }

@@ -24,7 +24,8 @@ pub(crate) fn reached(state: &State, running: &BTreeSet<TaskId>) -> Result<(), S
     if let Some(deployment) = state.deployments.values().next() {
         return Err(format!("deployment {} is still under way", deployment.id));
     }
-    let in_log = state.tasks.values().filter(|task| task.status.state == TaskState::Running).map(|task| task.id.clone());
+    let in_log =
+        state.tasks.values().filter(|task| task.status.state == TaskState::Running).map(|task| task.id.clone());
     let in_log: BTreeSet<TaskId> = in_log.collect();
     if let Some(task) = in_log.symmetric_difference(running).next() {
         let where_it_runs = if running.contains(task) { "on a machine" } else { "in the log" };
