@@ -7,6 +7,7 @@ pub(crate) mod cluster;
 mod duration;
 pub(crate) mod log;
 pub(crate) mod look;
+pub(crate) mod sim;
 pub(crate) mod task;
 
 use std::path::PathBuf;
@@ -98,6 +99,7 @@ pub(crate) enum Command {
     Leader(look::Leader),
     #[command(subcommand)]
     Placement(look::Placement),
+    Sim(Box<sim::Sim>),
 }
 
 #[cfg(test)]

@@ -42,8 +42,8 @@ pub(crate) async fn run(command: Command, global: Global) -> Result<(), Failure>
         Command::Events(events) => events::run(&mut session, events).await,
         Command::Status(_) => look::status(&mut session).await,
         Command::Leader(command) => leader::run(&mut session, command).await,
-        Command::Dev(_) | Command::Master(_) => {
-            Err(Failure::Usage("running a master is no question to a cluster".to_owned()))
+        Command::Dev(_) | Command::Master(_) | Command::Sim(_) => {
+            Err(Failure::Usage("running a cluster is no question to a cluster".to_owned()))
         }
     }
 }

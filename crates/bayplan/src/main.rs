@@ -11,6 +11,7 @@ mod node;
 mod output;
 mod progress;
 mod render;
+mod simulate;
 mod token;
 mod wait;
 
@@ -33,14 +34,11 @@ fn main() -> ExitCode {
     }
     let cli = Cli::parse();
     let color = cli.global.color;
-    let runtime = match tokio::runtime::Runtime::new() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            note(color, &format!("{} cannot start its threads: {error}", styled(BAD, "error:")));
-            return ExitCode::FAILURE;
-        }
+    let ended = match &cli.command {
+        Command::Sim(args) => simulate::run(args, &cli.global),
+        _ => run_async(cli),
     };
-    match runtime.block_on(run(cli)) {
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             if !matches!(failure, Failure::OutputClosed) {
@@ -49,6 +47,11 @@ fn main() -> ExitCode {
             failure.exit_code()
         }
     }
+}
+
+fn run_async(cli: Cli) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Runtime::new();
+    runtime.map_err(|error| Failure::failed(format!("cannot start its threads: {error}")))?.block_on(run(cli))
 }
 
 async fn run(cli: Cli) -> Result<(), Failure> {

@@ -189,9 +189,6 @@ async fn rests_now(world: &World, clients: &[Client]) -> Result<(), String> {
         if state.seq != world.observe(|invariants| Ok(invariants.truth.tip.seq)).unwrap_or_default() {
             return Err(format!("master {number} has not read to the end"));
         }
-        if world.settings.trace && world.elapsed() > Duration::from_secs(300) {
-            eprintln!("{number} {:?} {:#?}", life.handle.role(), state.agents);
-        }
         wanted::reached(&state, &running)?;
         for (app, instances) in clients.iter().flat_map(Client::wanted) {
             let there = state.apps.get(app).map(|app| app.spec.instances);

@@ -34,5 +34,5 @@ pub use history::{Report, run};
 pub use plants::Plant;
 pub use settings::{DEFAULT_COMMANDS, MAX_AGENTS, MAX_MASTERS, Settings};
 pub use shrinking::shrink;
-pub use sweeping::{Failure, Progress, Summary, Sweep, sweep};
+pub use sweeping::{Failure, Progress, Summary, Sweep, single, sweep};
 pub use world::Violation;

@@ -1,8 +1,9 @@
 //! Makes a failing history smaller, while it fails.
 
 use crate::faults::Faults;
-use crate::history::{Report, run};
+use crate::history::Report;
 use crate::settings::Settings;
+use crate::sweeping::{TWICE, checked};
 
 /// How many histories are tried at most.
 const TRIES: u32 = 60;
@@ -20,7 +21,7 @@ pub fn shrink(failed: Report) -> Report {
                 return None;
             }
             tries += 1;
-            let report = run(&settings);
+            let report = checked(&settings, invariant == TWICE);
             let fails = report.violations.first().is_some_and(|violation| violation.invariant == invariant);
             fails.then_some(report)
         });

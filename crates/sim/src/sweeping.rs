@@ -56,7 +56,7 @@ pub struct Summary {
 }
 
 /// The name under which a history is reported that went in two ways.
-const TWICE: &str = "the same history goes the same way";
+pub(crate) const TWICE: &str = "the same history goes the same way";
 
 /// Runs the seeds; `tell` hears of every history that has ended.
 pub fn sweep(sweep: &Sweep, tell: impl Fn(Progress) + Sync) -> Summary {
@@ -94,9 +94,24 @@ pub fn sweep(sweep: &Sweep, tell: impl Fn(Progress) + Sync) -> Summary {
 
 fn history(sweep: &Sweep, seed: u64) -> Report {
     let settings = Settings { plant: sweep.plant, ..Settings::of_seed(seed, sweep.commands, &sweep.faults) };
-    let mut report = run(&settings);
-    if sweep.twice && report.violations.is_empty() {
-        let again = run(&settings);
+    checked(&settings, sweep.twice)
+}
+
+/// One history, as a sweep of it alone.
+#[must_use]
+pub fn single(settings: &Settings, twice: bool) -> Summary {
+    let began_at = Instant::now();
+    let mut summary = Summary::default();
+    summary.add(checked(settings, twice));
+    summary.took = began_at.elapsed();
+    summary
+}
+
+/// One history, twice if it has to be shown that it goes the same way.
+pub(crate) fn checked(settings: &Settings, twice: bool) -> Report {
+    let mut report = run(settings);
+    if twice && report.violations.is_empty() {
+        let again = run(settings);
         if again.trace != report.trace {
             let what = format!("the traces of two runs are {:016x} and {:016x}", report.trace, again.trace);
             report.violations.push(crate::Violation { invariant: TWICE, what, at: report.lasted });

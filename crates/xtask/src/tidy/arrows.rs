@@ -12,7 +12,7 @@ use MayKnow::{Everything, Only};
 /// The crates that decide: no clock, no random source, no IO.
 pub(crate) const PURE: [&str; 4] = ["model", "placement", "scheduler", "state"];
 
-const ARROWS: [(&str, MayKnow); 13] = [
+const ARROWS: [(&str, MayKnow); 14] = [
     ("agent", Only(&["model", "protocol"])),
     ("api", Only(&["master", "model", "placement", "protocol", "scheduler", "state"])),
     ("bayplan", Everything),
@@ -24,6 +24,7 @@ const ARROWS: [(&str, MayKnow); 13] = [
     ("placement", Only(&["model"])),
     ("protocol", Only(&["model"])),
     ("scheduler", Only(&["model", "placement", "state"])),
+    ("sim", Everything),
     ("state", Only(&["model"])),
     ("xtask", Only(&["model"])),
 ];
