@@ -245,7 +245,7 @@ impl State {
     fn start_deployment(&mut self, deployment: &Deployment) {
         self.deployments.insert(deployment.id.clone(), deployment.clone());
         for action in deployment.actions() {
-            self.index.deployments.entry(action.app.clone()).or_default().insert(deployment.id.clone());
+            self.index.enter_deployment(&action.app, &deployment.id);
             self.settle(&action.app);
         }
     }
@@ -259,7 +259,7 @@ impl State {
         }
     }
 
-    fn settle(&mut self, app: &AppId) {
+    pub(crate) fn settle(&mut self, app: &AppId) {
         self.index.settle(app, self.apps.get(app));
     }
 

@@ -93,7 +93,7 @@ impl State {
         }
         for deployment in self.deployments.values() {
             for action in deployment.actions() {
-                index.deployments.entry(action.app.clone()).or_default().insert(deployment.id.clone());
+                index.enter_deployment(&action.app, &deployment.id);
             }
         }
         let mentioned: BTreeSet<&AppId> = self.apps.keys().chain(self.index.apps.keys()).collect();

@@ -102,6 +102,10 @@ impl Index {
         }
     }
 
+    pub(crate) fn enter_deployment(&mut self, app: &AppId, deployment: &DeploymentId) {
+        self.deployments.entry(app.clone()).or_default().insert(deployment.clone());
+    }
+
     pub(crate) fn leave_deployment(&mut self, app: &AppId, deployment: &DeploymentId) {
         if let Some(deployments) = self.deployments.get_mut(app) {
             deployments.remove(deployment);

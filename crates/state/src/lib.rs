@@ -6,8 +6,10 @@
 
 mod apply;
 mod baseline;
+mod changes;
 mod check;
 mod index;
+mod rows;
 mod table;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,8 +20,10 @@ use model::{
     Resources, Seq, Task, TaskId, Timestamp,
 };
 
+pub use changes::Changes;
 pub use check::Violation;
 pub use index::{AppTasks, ENDED_TASKS_KEPT, ENDED_TASKS_KEPT_PER_APP};
+pub use rows::{HashedRow, RowKey};
 pub use table::Table;
 
 /// Everything the log says so far.

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use crate::cluster::{Cluster, app, describe, id};
-use model::{AgentId, CommandKind, DisconnectReason, RemovalReason, TaskSelection, TaskState};
+use model::{AgentId, CommandKind, DisconnectReason, RemovalReason, Row, TaskSelection, TaskState};
 use proptest::prelude::*;
 use scheduler::World;
-use state::State;
+use state::{Changes, HashedRow, RowKey, State};
 
 #[derive(Debug, Clone, Copy)]
 enum Step {
@@ -125,6 +125,33 @@ proptest! {
         // A world made from the state alone decides as the one that saw the history.
         let from_state = World::of(live.clone());
         prop_assert_eq!(from_state.view.check(), Vec::<String>::new());
+    }
+
+    /// Whoever is told the changes now and then has all rows in the end, and they rebuild the state.
+    #[test]
+    fn the_changes_of_any_history_are_a_copy_of_the_state(steps in steps(), every in 1_usize..5) {
+        let mut cluster = Cluster::new("best-fit");
+        cluster.world.state.track_changes(true);
+        let mut copy = cluster.world.state.all_changes();
+        let mut untold = Changes::default();
+        for (number, step) in steps.into_iter().enumerate() {
+            take(&mut cluster, step);
+            untold.absorb(cluster.world.state.take_changes());
+            if number % every == 0 {
+                copy.absorb(std::mem::take(&mut untold));
+            }
+        }
+        untold.absorb(cluster.world.state.take_changes());
+        copy.absorb(untold);
+        let live = &cluster.world.state;
+        prop_assert_eq!((copy.seq, copy.epoch, copy.at, copy.state_hash), (live.seq, live.epoch, live.at, live.hash()));
+        let rows: Vec<Row> = copy.rows.into_values().flatten().collect();
+        let mut wanted: Vec<Row> = live.rows().collect();
+        wanted.sort_by_key(RowKey::of);
+        prop_assert_eq!(&rows, &wanted);
+        let rebuilt = State::from_rows(live.seq, live.epoch, live.at, rows.into_iter().map(HashedRow::of));
+        prop_assert_eq!(rebuilt.hash(), live.hash());
+        prop_assert_eq!(rebuilt.check(), vec![]);
     }
 
     /// Once agents obey and nothing fails, every app runs what is wanted, or says what it waits for.
