@@ -47,6 +47,8 @@ pub enum CommandKind {
     StartEpoch {
         cluster: ClusterId,
         leader: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        addresses: Option<LeaderAddresses>,
         placement_policy: Option<String>,
     },
     /// Places what is wanted and not there, asks what is not wanted to end, and moves deployments on.
@@ -101,6 +103,13 @@ pub enum CommandKind {
         agent: AgentId,
         updates: Vec<StatusUpdate>,
     },
+}
+
+/// Where a leader answers, as `host:port`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub struct LeaderAddresses {
+    pub operator: String,
+    pub marathon: String,
 }
 
 /// Which tasks are meant.

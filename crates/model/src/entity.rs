@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     AgentDescription, AgentId, AppId, AppSpec, AppVersion, ClusterId, Deployment, DisconnectReason, Explanation,
-    FrameworkId, KillReason, OfferId, OfferOutcome, Resources, TaskId, TaskState, TaskStatus, Timestamp, Waiting,
+    FrameworkId, KillReason, LeaderAddresses, OfferId, OfferOutcome, Resources, TaskId, TaskState, TaskStatus,
+    Timestamp, Waiting,
 };
 
 /// One row of a baseline.
@@ -32,6 +33,14 @@ pub enum Row {
 pub struct Header {
     pub cluster: Option<ClusterId>,
     pub leader: String,
+    #[serde(default)]
+    pub leader_addresses: Option<LeaderAddresses>,
+    /// When the present leadership began.
+    #[serde(default)]
+    pub led_since: Timestamp,
+    /// Which version of the fold makes the hashes that the present leader records.
+    #[serde(default)]
+    pub state_version: u32,
     pub placement_policy: String,
     pub next_agent: AgentId,
     pub next_offer: OfferId,
