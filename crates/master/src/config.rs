@@ -1,5 +1,6 @@
 //! What a master can be told.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,7 +28,17 @@ pub struct Config {
     pub batch_limit: usize,
     /// How many records lie between two that carry the state's hash.
     pub state_hash_interval: u64,
+    /// Where the folded state is kept, so that a start need not fold the whole log; None keeps it nowhere.
+    pub snapshot: Option<SnapshotConfig>,
     pub environment: Arc<dyn Environment>,
+}
+
+/// The folded state on disk.
+#[derive(Debug, Clone)]
+pub struct SnapshotConfig {
+    /// For one master at a time.
+    pub folder: PathBuf,
+    pub options: snapshot::Options,
 }
 
 /// How masters that share a log notice that nobody leads. The log decides who does.
@@ -57,6 +68,7 @@ impl Default for Config {
             inbox_limit: 4_096,
             batch_limit: 512,
             state_hash_interval: 1_024,
+            snapshot: None,
             environment: Arc::new(System),
         }
     }

@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 
 use crate::batch::Submission;
+use crate::feed::Feed;
 use crate::metrics::Load;
 use crate::node::Order;
 use crate::peers::{Peer, Peers};
@@ -233,6 +234,12 @@ impl Handle {
         Health { writable, role, name: self.name.to_string(), leader, started_at: self.started_at }
     }
 
+    /// How far the snapshot is; None when none is kept.
+    #[must_use]
+    pub fn snapshot(&self) -> Option<snapshot::Progress> {
+        self.reads.feed().and_then(Feed::progress)
+    }
+
     /// The placement policies to choose from: name and a line about each.
     #[must_use]
     pub fn placement_policies() -> &'static [(&'static str, &'static str)] {
@@ -250,6 +257,7 @@ impl Handle {
             inbox_limit: self.inbox_limit,
             is_writable: self.health().writable.is_ok(),
             is_leading: self.role() == Role::Leading,
+            snapshot_lag: self.snapshot().map(|progress| progress.lag()),
         };
         crate::metrics::observe(&self.read(), &load);
     }

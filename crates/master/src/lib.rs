@@ -13,6 +13,8 @@ mod batch;
 mod config;
 mod contact;
 mod environment;
+mod feed;
+mod folding;
 mod handle;
 mod leader;
 mod metrics;
@@ -28,7 +30,7 @@ mod sessions;
 mod stream;
 mod tasks;
 
-pub use config::{Config, Standby};
+pub use config::{Config, SnapshotConfig, Standby};
 pub use environment::{Environment, System};
 pub use handle::{Committed, HandOverError, Handle, Health, SubmitError};
 pub use metrics::describe_metrics;

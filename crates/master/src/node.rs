@@ -231,7 +231,7 @@ impl<L: EventLog> Node<L> {
     }
 
     fn advance(&mut self, position: Position, tip: Tip, records: &[SealedRecord]) {
-        self.reads.apply(records);
+        self.reads.apply(records, tip, position);
         (self.position, self.tip) = (position, tip);
     }
 
@@ -318,17 +318,15 @@ pub(crate) fn begin_epoch(world: &World, tip: Tip, config: &Config) -> Result<Se
     epoch_start(world, tip, mint(environment, Principal::new("master"), kind, world.state.at))
 }
 
-/// The first leadership of a master that has its log for itself.
+/// The first leadership of a master that has its log for itself: its first record, and where it is.
 pub(crate) async fn lead_alone<L: EventLog>(
     log: &L,
-    mut world: World,
+    world: &World,
     tip: Tip,
     position: Position,
     config: &Config,
-) -> Result<Mandate, StartError> {
-    let sealed = begin_epoch(&world, tip, config)?;
+) -> Result<(SealedRecord, Position), StartError> {
+    let sealed = begin_epoch(world, tip, config)?;
     let position = log.append(Some(position), Arc::new([sealed.clone()])).await?;
-    world.apply(&sealed.record);
-    let tip = Tip { seq: sealed.record.seq, epoch: sealed.record.epoch, hash: sealed.hash };
-    Ok(Mandate { world, tip, position })
+    Ok((sealed, position))
 }

@@ -31,7 +31,8 @@ pub fn encode(state: &State, mark: &Mark) -> Vec<u8> {
     bytes
 }
 
-/// The state of a baseline, which is believed only when it has the hash that the mark names.
+/// The state of a baseline, which is believed only when the bytes are whole and it has the hash that the mark names. One
+/// that an older version of the fold made has another hash, and is believed by its bytes.
 pub fn decode(bytes: &[u8]) -> Result<Loaded, SnapshotError> {
     let mut rest = bytes;
     let mark = begin(&mut rest)?;

@@ -18,6 +18,11 @@ pub enum SnapshotError {
         crate::FORMAT
     )]
     OtherFormat { found: u32 },
+    #[error(
+        "its hash is of version {found} of the fold, but this is version {}, so it cannot be checked",
+        state::VERSION
+    )]
+    OtherVersion { found: u32 },
     #[error("it is damaged: {reason}")]
     Damaged { reason: String },
     #[error(
@@ -31,7 +36,12 @@ impl SnapshotError {
     /// Whether what is there is of no use to anybody, so that it may be put aside and made anew.
     #[must_use]
     pub fn is_useless(&self) -> bool {
-        matches!(self, Self::OtherFormat { .. } | Self::Damaged { .. } | Self::HashDiffers { .. })
+        match self {
+            Self::OtherFormat { .. } | Self::OtherVersion { .. } | Self::Damaged { .. } | Self::HashDiffers { .. } => {
+                true
+            }
+            Self::InUse { .. } | Self::Unavailable { .. } => false,
+        }
     }
 
     pub(crate) fn unavailable(error: &std::io::Error) -> Self {

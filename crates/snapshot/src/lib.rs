@@ -34,18 +34,20 @@ pub struct Mark {
     pub cluster: Option<ClusterId>,
     /// The last record that was folded.
     pub tip: Tip,
-    /// The last message whose records were all folded or void; reading goes on behind it.
+    /// The message that holds that record. Reading goes on there, as it may hold more.
     pub position: Position,
     /// The time of the last command.
     pub at: Timestamp,
     pub state_hash: Hash,
+    /// Which version of the fold made that hash.
+    pub state_version: u32,
 }
 
 impl Mark {
     #[must_use]
     pub fn of(state: &State, tip: Tip, position: Position) -> Self {
         let cluster = state.header.cluster.clone();
-        Self { cluster, tip, position, at: state.at, state_hash: state.hash() }
+        Self { cluster, tip, position, at: state.at, state_hash: state.hash(), state_version: state::VERSION }
     }
 
     /// The mark of a state that has these changes.
@@ -55,7 +57,7 @@ impl Mark {
             Some(Some(Row::Header(header))) => header.cluster.clone(),
             _ => None,
         };
-        Self { cluster, tip, position, at: changes.at, state_hash: changes.state_hash }
+        Self { cluster, tip, position, at: changes.at, state_hash: changes.state_hash, state_version: state::VERSION }
     }
 }
 

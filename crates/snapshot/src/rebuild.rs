@@ -29,7 +29,8 @@ impl Blocks {
     }
 }
 
-/// Rebuilds the state whose rows `read` hands out, in any order.
+/// Rebuilds the state whose rows `read` hands out, in any order. Its hash is compared if the same version of the fold made
+/// the one in the mark.
 pub(crate) fn rebuild(
     mark: Mark,
     read: impl FnOnce(&Blocks) -> Result<(), SnapshotError> + Send,
@@ -56,11 +57,11 @@ pub(crate) fn rebuild(
     if let Some(error) = failed {
         return Err(error);
     }
-    let found = state.hash();
-    if found != mark.state_hash {
-        return Err(SnapshotError::HashDiffers { written: mark.state_hash, found });
+    let (state_hash, state_version) = (state.hash(), state::VERSION);
+    if mark.state_version == state_version && mark.state_hash != state_hash {
+        return Err(SnapshotError::HashDiffers { written: mark.state_hash, found: state_hash });
     }
-    Ok(Loaded { state, mark })
+    Ok(Loaded { state, mark: Mark { state_hash, state_version, ..mark } })
 }
 
 fn decode_all(waiting: &Mutex<Receiver<Block>>, decoded: &SyncSender<Result<Vec<HashedRow>, SnapshotError>>) {

@@ -131,7 +131,11 @@ fn load(database: &DB) -> Result<Option<Loaded>, SnapshotError> {
         return Err(SnapshotError::OtherFormat { found });
     }
     let mark = database.get_cf(meta, MARK_KEY)?.ok_or_else(no_mark)?;
-    rebuild(codec::read_mark(&mark)?, |blocks| read_rows(database, blocks)).map(Some)
+    let mark = codec::read_mark(&mark)?;
+    if mark.state_version != state::VERSION {
+        return Err(SnapshotError::OtherVersion { found: mark.state_version });
+    }
+    rebuild(mark, |blocks| read_rows(database, blocks)).map(Some)
 }
 
 fn no_mark() -> SnapshotError {

@@ -158,6 +158,19 @@ fn a_lost_file_puts_it_aside() {
 }
 
 #[test]
+fn a_snapshot_of_another_version_of_the_fold_is_put_aside() {
+    let root = folder();
+    let history = written(root.path(), 3);
+    let opened = Snapshot::open(root.path()).expect("it opens");
+    let older = Mark { state_version: state::VERSION - 1, ..mark(&history) };
+    opened.snapshot.write(&history.world.state.all_changes(), &older).expect("it is written");
+    drop(opened);
+    let opened = Snapshot::open(root.path()).expect("it opens");
+    assert!(opened.loaded.is_none());
+    assert_eq!(opened.put_aside, Some(SnapshotError::OtherVersion { found: state::VERSION - 1 }));
+}
+
+#[test]
 fn one_process_holds_it() {
     let root = folder();
     let history = written(root.path(), 3);
@@ -262,6 +275,9 @@ fn a_baseline_is_the_state_in_one_piece() {
     for cut in [0, 1, 40, bytes.len() / 2, bytes.len() - 1] {
         assert!(baseline::decode(&bytes[..cut]).is_err(), "cut at {cut}");
     }
+    let older = Mark { state_version: state::VERSION - 1, state_hash: model::Hash([7; 32]), ..mark.clone() };
+    let upgraded = baseline::decode(&baseline::encode(&history.world.state, &older)).expect("its bytes are whole");
+    assert_is(&upgraded, &history.world.state, history.tip);
     let newer = [&rmp(snapshot::FORMAT + 1), &bytes[1..]].concat();
     assert!(
         matches!(baseline::decode(&newer), Err(SnapshotError::OtherFormat { found }) if found == snapshot::FORMAT + 1)

@@ -3,4 +3,5 @@
 mod agents;
 mod durability;
 mod leadership;
+mod snapshots;
 mod support;

@@ -23,6 +23,7 @@ impl History {
         history.run(CommandKind::StartEpoch {
             cluster: ClusterId::new("test"),
             leader: "m1".to_owned(),
+            addresses: None,
             placement_policy: Some("best-fit".to_owned()),
         });
         for number in 0..4 {
