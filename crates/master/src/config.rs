@@ -30,7 +30,20 @@ pub struct Config {
     pub state_hash_interval: u64,
     /// Where the folded state is kept, so that a start need not fold the whole log; None keeps it nowhere.
     pub snapshot: Option<SnapshotConfig>,
+    /// How much of the log is kept; None keeps all of it.
+    pub retention: Option<Retention>,
     pub environment: Arc<dyn Environment>,
+}
+
+/// When the log is trimmed, behind baselines.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Retention {
+    /// Above so many bytes.
+    pub max_bytes: Option<u64>,
+    /// When its oldest record is older than this.
+    pub max_age: Option<Duration>,
+    /// How often the leader looks.
+    pub check_interval: Duration,
 }
 
 /// The folded state on disk.
@@ -69,6 +82,7 @@ impl Default for Config {
             batch_limit: 512,
             state_hash_interval: 1_024,
             snapshot: None,
+            retention: None,
             environment: Arc::new(System),
         }
     }

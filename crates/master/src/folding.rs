@@ -10,6 +10,7 @@ use snapshot::{Loaded, Mark, Opened, Snapshot, SnapshotError};
 use crate::config::{Config, SnapshotConfig};
 use crate::feed::Kept;
 use crate::recovery::StartError;
+use crate::trimming::load_baseline;
 
 /// What the log says.
 pub(crate) struct Folded {
@@ -114,8 +115,35 @@ async fn behind<L: EventLog>(log: &L, world: World, mark: &Mark) -> Result<Folde
     tail(log, world, mark.tip, at, at).await
 }
 
+/// Folds all that the log has: from its beginning, or from a baseline where the beginning was trimmed.
 async fn whole<L: EventLog>(log: &L) -> Result<Folded, StartError> {
+    let first = log.bounds().await?.first;
+    if first > Position(1) {
+        return from_baseline(log, first).await;
+    }
     Ok(tail(log, World::default(), Tip::default(), Position::default(), Position(1)).await?)
+}
+
+/// The newest one that can be used; then the one before it.
+async fn from_baseline<L: EventLog>(log: &L, first: Position) -> Result<Folded, StartError> {
+    let unusable = |reason: String| StartError::NoBaseline { first, reason };
+    let baselines = log.baselines().await.map_err(|error| unusable(error.to_string()))?;
+    let mut reason = "there is none".to_owned();
+    for baseline in baselines.iter().rev().filter(|baseline| baseline.position.next() >= first) {
+        match load_baseline(log, baseline).await {
+            Ok(Loaded { state, mark }) => match behind(log, World::of(state), &mark).await {
+                Ok(folded) => {
+                    tracing::info!(seq = %mark.tip.seq, until = %folded.tip.seq, "the state comes from a baseline");
+                    return Ok(folded);
+                }
+                Err(error @ (Unfit::Ahead { .. } | Unfit::Foreign { .. })) => reason = error.to_string(),
+                Err(error) => return Err(error.into()),
+            },
+            Err(error) => reason = error.to_string(),
+        }
+        tracing::warn!(seq = %baseline.seq, reason, "a baseline cannot be used");
+    }
+    Err(unusable(reason))
 }
 
 /// Folds the log from `from` on, which is `tip_at` or right behind it.

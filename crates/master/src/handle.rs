@@ -3,7 +3,7 @@
 use std::sync::{Arc, RwLockReadGuard};
 use std::time::Duration;
 
-use model::{CommandKind, Epoch, Principal, Record, Seq, Timestamp};
+use model::{CommandKind, Epoch, Position, Principal, Record, Seq, Timestamp, Tip};
 use protocol::agent::{Acknowledgement, AgentEvent, StatusReport, Subscribe};
 use scheduler::Rejection;
 use state::State;
@@ -232,6 +232,12 @@ impl Handle {
         };
         let leader = self.read().header.leader.clone();
         Health { writable, role, name: self.name.to_string(), leader, started_at: self.started_at }
+    }
+
+    /// A copy of the state after the last durable record that this master has, and where that is in the log.
+    #[must_use]
+    pub fn copy(&self) -> (State, Tip, Position) {
+        self.reads.copy()
     }
 
     /// How far the snapshot is; None when none is kept.

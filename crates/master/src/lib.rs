@@ -29,8 +29,9 @@ mod role;
 mod sessions;
 mod stream;
 mod tasks;
+mod trimming;
 
-pub use config::{Config, SnapshotConfig, Standby};
+pub use config::{Config, Retention, SnapshotConfig, Standby};
 pub use environment::{Environment, System};
 pub use handle::{Committed, HandOverError, Handle, Health, SubmitError};
 pub use metrics::describe_metrics;
@@ -39,3 +40,4 @@ pub use recovery::{Running, StartError, start};
 pub use role::{KnownLeader, Role};
 pub use scheduler::Rejection;
 pub use stream::{Follow, StreamError};
+pub use trimming::{BASELINES_KEPT, TrimmingError, load_baseline, trim_behind_baselines, write_baseline};

@@ -10,6 +10,8 @@ use crate::feed::Feed;
 
 pub(crate) struct Reads {
     state: RwLock<State>,
+    /// Where the state ends in the log. Changes only with the state, under its lock.
+    end: Mutex<(Tip, Position)>,
     seq: watch::Sender<Seq>,
     writable: Mutex<Result<(), String>>,
     /// Who is told what changes, if anybody is.
@@ -17,10 +19,12 @@ pub(crate) struct Reads {
 }
 
 impl Reads {
-    pub(crate) fn new(mut state: State, feed: Option<Feed>) -> Self {
+    /// Of a state that ends with `tip`, in the message at `position`.
+    pub(crate) fn new(mut state: State, tip: Tip, position: Position, feed: Option<Feed>) -> Self {
         state.track_changes(feed.is_some());
         let seq = watch::Sender::new(state.seq);
-        Self { state: RwLock::new(state), seq, writable: Mutex::new(Ok(())), feed }
+        let end = Mutex::new((tip, position));
+        Self { state: RwLock::new(state), end, seq, writable: Mutex::new(Ok(())), feed }
     }
 
     pub(crate) fn state(&self) -> RwLockReadGuard<'_, State> {
@@ -47,6 +51,7 @@ impl Reads {
                 sealed.record.seq
             );
         }
+        *self.end.lock().unwrap_or_else(PoisonError::into_inner) = (tip, position);
         let seq = state.seq;
         let changes = match &self.feed {
             Some(feed) if feed.wants_more() => Some((feed, state.take_changes())),
@@ -61,6 +66,13 @@ impl Reads {
         if let Some((feed, changes)) = changes {
             feed.tell(changes, tip, position);
         }
+    }
+
+    /// A copy of the state, and where it ends in the log.
+    pub(crate) fn copy(&self) -> (State, Tip, Position) {
+        let state = self.state();
+        let (tip, position) = *self.end.lock().unwrap_or_else(PoisonError::into_inner);
+        (state.clone(), tip, position)
     }
 
     pub(crate) fn feed(&self) -> Option<&Feed> {

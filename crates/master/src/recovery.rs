@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use eventlog::{AppendError, EventLog, ReadError};
-use model::{Seq, Tip};
+use model::{Position, Seq, Tip};
 use snapshot::SnapshotError;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -20,6 +20,7 @@ use crate::role::Door;
 use crate::sessions::Sessions;
 use crate::stream::RecordStreams;
 use crate::tasks::Tasks;
+use crate::trimming;
 
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -36,6 +37,8 @@ pub enum StartError {
     Diverged(Seq),
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
+    #[error("the log begins at position {first}, and no baseline of what was before it can be used: {reason}")]
+    NoBaseline { first: Position, reason: String },
 }
 
 /// A master at work. [`Running::stop`] ends it in good order; dropping it ends it where it is, as a crash would.
@@ -82,7 +85,7 @@ pub async fn start<L: EventLog>(log: Arc<L>, config: Config) -> Result<(Handle, 
     };
     let feed = kept.and_then(|kept| Feed::start(kept, &mut world.state, tip, tip_at));
     let (tasks, guard) = Tasks::new();
-    let reads = Arc::new(Reads::new(world.state.clone(), feed));
+    let reads = Arc::new(Reads::new(world.state.clone(), tip, tip_at, feed));
     let mandate = leads_already.then_some(Mandate { world, tip, position });
     let sessions = Arc::new(Sessions::new(config.heartbeat_interval));
     let peers = Arc::new(Peers::new(environment.random()));
@@ -108,6 +111,10 @@ pub async fn start<L: EventLog>(log: Arc<L>, config: Config) -> Result<(Handle, 
         let heralding = (Arc::clone(&peers), Arc::clone(&log), config.clone(), Arc::clone(&reads), leads.subscribe());
         let (peers, log, config, reads, leads) = heralding;
         tasks.spawn(peers::herald(peers, log, config, heartbeat, reads, leads));
+    }
+    if let Some(retention) = config.retention.clone() {
+        let (log, reads, config) = (Arc::clone(&log), Arc::clone(&reads), config.clone());
+        tasks.spawn(trimming::watch(log, reads, config, retention, leads.subscribe()));
     }
     let mut is_open = handle.door.clone();
     let node = Node {

@@ -8,6 +8,7 @@ use agent::DockerEngine;
 use clap::{Args, Subcommand};
 
 use super::log::LogArgs;
+use super::log::{Keep, parse_keep};
 use super::parse_duration;
 
 const DEV_HELP: &str = "\
@@ -113,6 +114,15 @@ pub(crate) struct MasterSettings {
     /// its machine's name when that is everywhere
     #[arg(long, env = "BAYPLAN_ADVERTISE", value_name = "HOST")]
     pub(crate) advertise: Option<String>,
+
+    /// Trim the log behind baselines when it is larger, such as 2GB; 'all' keeps everything. Without it, all of a log in a
+    /// folder, and half of --log-max-bytes on NATS servers
+    #[arg(long, env = "BAYPLAN_LOG_KEEP", value_name = "SIZE", value_parser = parse_keep)]
+    pub(crate) log_keep: Option<Keep>,
+
+    /// Trim the log behind baselines when its oldest record is older, such as 720h
+    #[arg(long, env = "BAYPLAN_LOG_KEEP_FOR", value_name = "TIME", value_parser = parse_duration)]
+    pub(crate) log_keep_for: Option<Duration>,
 
     /// How this master calls itself in the log; without it, its machine's name and its port
     #[arg(long, env = "BAYPLAN_LEADER", value_name = "NAME")]

@@ -123,7 +123,7 @@ impl Working {
         doors: Doors,
         settings: Settings<'_>,
     ) -> Result<Self, Failure> {
-        let Settings { folder, master: settings, log: _, token, stopping } = settings;
+        let Settings { folder, master: settings, log: log_args, token, stopping } = settings;
         let render = metrics::install()?;
         ::master::describe_metrics();
         let operator = local_address(&doors.operator)?;
@@ -138,6 +138,7 @@ impl Working {
             placement_policy: settings.placement.clone(),
             heartbeat_interval: settings.heartbeat,
             agent_timeout: settings.agent_timeout,
+            retention: log_args.retention(settings.log_keep, settings.log_keep_for),
             snapshot: Some(SnapshotConfig {
                 folder: folder.join(SNAPSHOT_FOLDER),
                 options: snapshot::Options::default(),
