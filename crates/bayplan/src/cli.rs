@@ -6,6 +6,7 @@ pub(crate) mod app;
 pub(crate) mod cluster;
 mod duration;
 pub(crate) mod log;
+pub(crate) mod log_commands;
 pub(crate) mod look;
 pub(crate) mod task;
 
@@ -98,6 +99,8 @@ pub(crate) enum Command {
     Leader(look::Leader),
     #[command(subcommand)]
     Placement(look::Placement),
+    #[command(subcommand)]
+    Log(log_commands::Log),
 }
 
 #[cfg(test)]

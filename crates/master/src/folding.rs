@@ -3,7 +3,7 @@
 //! The log is the truth. A snapshot that does not fit it is put aside once the log has proved to be whole without it.
 
 use eventlog::{Entry, EventLog, ReadError, committed};
-use model::{Position, Tip};
+use model::{Position, Seq, Tip};
 use scheduler::World;
 use snapshot::{Loaded, Mark, Opened, Snapshot, SnapshotError};
 
@@ -11,6 +11,9 @@ use crate::config::{Config, SnapshotConfig};
 use crate::feed::Kept;
 use crate::recovery::StartError;
 use crate::trimming::load_baseline;
+
+/// The first record of a log that was neither trimmed nor restored.
+const FIRST: Seq = Seq(1);
 
 /// What the log says.
 pub(crate) struct Folded {
@@ -76,7 +79,7 @@ enum Unfit {
     #[error("{0}")]
     Log(#[from] ReadError),
     #[error("record {0} behind it has another state hash than the fold gives")]
-    Diverged(model::Seq),
+    Diverged(Seq),
 }
 
 impl From<Unfit> for StartError {
@@ -118,7 +121,9 @@ async fn behind<L: EventLog>(log: &L, world: World, mark: &Mark) -> Result<Folde
 /// Folds all that the log has: from its beginning, or from a baseline where the beginning was trimmed.
 async fn whole<L: EventLog>(log: &L) -> Result<Folded, StartError> {
     let first = log.bounds().await?.first;
-    if first > Position(1) {
+    let oldest = log.read(first).next().await.transpose()?;
+    let begins_late = oldest.is_some_and(|message| message.records.first().is_some_and(|it| it.record.seq > FIRST));
+    if first > Position(1) || begins_late {
         return from_baseline(log, first).await;
     }
     Ok(tail(log, World::default(), Tip::default(), Position::default(), Position(1)).await?)

@@ -13,6 +13,7 @@ mod batch;
 mod config;
 mod contact;
 mod environment;
+mod epochs;
 mod feed;
 mod folding;
 mod handle;
@@ -33,6 +34,7 @@ mod trimming;
 
 pub use config::{Config, Retention, SnapshotConfig, Standby};
 pub use environment::{Environment, System};
+pub use epochs::pass_epochs;
 pub use handle::{Committed, HandOverError, Handle, Health, SubmitError};
 pub use metrics::describe_metrics;
 pub use peers::Peer;

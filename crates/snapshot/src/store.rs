@@ -104,6 +104,16 @@ fn open_database(folder: &Path) -> Result<DB, SnapshotError> {
     Ok(DB::open_cf_descriptors(&options::database(), folder::current(folder), families)?)
 }
 
+/// Which state a snapshot has, without reading it, also while somebody writes to it. None when there is none.
+pub fn peek(folder: &Path) -> Result<Option<Mark>, SnapshotError> {
+    let current = folder::current(folder);
+    if !current.is_dir() {
+        return Ok(None);
+    }
+    let database = DB::open_cf_for_read_only(&options::database(), current, all_families(), false)?;
+    read_mark(&database)
+}
+
 /// Reads a copy that nobody writes to, without changing it.
 pub(crate) fn load_copy(folder: &Path) -> Result<Option<Loaded>, SnapshotError> {
     load(&DB::open_cf_for_read_only(&options::database(), folder, all_families(), false)?)
@@ -121,6 +131,14 @@ fn family<'a>(database: &'a DB, name: &str) -> Result<&'a ColumnFamily, Snapshot
 
 /// None when nothing was written yet.
 fn load(database: &DB) -> Result<Option<Loaded>, SnapshotError> {
+    let Some(mark) = read_mark(database)? else { return Ok(None) };
+    if mark.state_version != state::VERSION {
+        return Err(SnapshotError::OtherVersion { found: mark.state_version });
+    }
+    rebuild(mark, |blocks| read_rows(database, blocks)).map(Some)
+}
+
+fn read_mark(database: &DB) -> Result<Option<Mark>, SnapshotError> {
     let meta = family(database, META)?;
     let Some(format) = database.get_cf(meta, FORMAT_KEY)? else {
         return if is_empty(database)? { Ok(None) } else { Err(no_mark()) };
@@ -131,11 +149,7 @@ fn load(database: &DB) -> Result<Option<Loaded>, SnapshotError> {
         return Err(SnapshotError::OtherFormat { found });
     }
     let mark = database.get_cf(meta, MARK_KEY)?.ok_or_else(no_mark)?;
-    let mark = codec::read_mark(&mark)?;
-    if mark.state_version != state::VERSION {
-        return Err(SnapshotError::OtherVersion { found: mark.state_version });
-    }
-    rebuild(mark, |blocks| read_rows(database, blocks)).map(Some)
+    codec::read_mark(&mark).map(Some)
 }
 
 fn no_mark() -> SnapshotError {

@@ -70,7 +70,7 @@ impl LogArgs {
     }
 }
 
-fn parse_place(text: &str) -> Result<LogPlace, String> {
+pub(crate) fn parse_place(text: &str) -> Result<LogPlace, String> {
     if text == "folder" {
         return Ok(LogPlace::Folder);
     }
@@ -107,7 +107,7 @@ impl LogArgs {
     }
 }
 
-fn parse_size(text: &str) -> Result<u64, String> {
+pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let factor = match &text[digits.len()..] {
         "" | "B" => 1,

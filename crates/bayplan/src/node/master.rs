@@ -27,9 +27,9 @@ const FORCED: &str = "Ended at once. Everything that was acknowledged is in the 
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// The log's part of a master's folder.
-const LOG_FOLDER: &str = "log";
+pub(crate) const LOG_FOLDER: &str = "log";
 /// The folded state's part of it.
-const SNAPSHOT_FOLDER: &str = "snapshot";
+pub(crate) const SNAPSHOT_FOLDER: &str = "snapshot";
 
 /// Listeners that are bound before anything else is touched: a port in use must not cost an epoch.
 pub(super) struct Doors {
