@@ -67,6 +67,8 @@ fn who_leads(leader: Option<&KnownLeader>) -> String {
 pub enum HandOverError {
     #[error(transparent)]
     NotLeading(SubmitError),
+    #[error("{0} leads already")]
+    LeadsAlready(String),
     #[error("there is no other master to take over")]
     NobodyThere,
     #[error("there is no master '{name}' to take over; there are: {known}")]
@@ -160,6 +162,9 @@ impl Handle {
     pub async fn hand_over(&self, to: Option<String>) -> Result<KnownLeader, HandOverError> {
         if self.role() != Role::Leading {
             return Err(HandOverError::NotLeading(self.not_leading()));
+        }
+        if to.as_deref() == Some(&*self.name) {
+            return Err(HandOverError::LeadsAlready(self.name.to_string()));
         }
         let peers = self.peers();
         if peers.is_empty() {

@@ -237,8 +237,14 @@ impl<L: EventLog> Node<L> {
 
     /// Tries to begin an epoch. None: somebody else was quicker, or the log cannot be reached.
     async fn campaign(&mut self) -> Result<Option<Mandate>, String> {
+        let silent_epoch = self.tip.epoch;
         match timeout(CATCH_UP_LIMIT, self.catch_up()).await {
             Ok(Ok(Some(true))) => return Ok(Some(self.mandate())),
+            Ok(Ok(Some(false))) if self.tip.epoch > silent_epoch => {
+                // Another candidate was quicker, and has not failed yet.
+                self.peers.leader_lives();
+                return Ok(None);
+            }
             Ok(Ok(Some(false))) => {}
             Ok(Ok(None)) | Err(_) => {
                 self.reads.set_writable(Err("the log cannot be reached".to_owned()));

@@ -14,8 +14,9 @@ use tokio::time::Instant;
 use crate::config::Config;
 use crate::reads::Reads;
 
-/// A master that was silent for so long is not counted any more.
-const PEER_FORGOTTEN_AFTER: Duration = Duration::from_secs(5);
+/// Masters that were silent for so long are not counted any more: one that led, which speaks often, and one that followed.
+const LEADER_FORGOTTEN_AFTER: Duration = Duration::from_secs(1);
+const FOLLOWER_FORGOTTEN_AFTER: Duration = Duration::from_secs(3);
 /// How often those that follow say so.
 const FOLLOWER_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -48,6 +49,13 @@ pub struct Peer {
     pub leads: bool,
     /// How far it is in the log.
     pub seq: Seq,
+}
+
+impl Peer {
+    fn is_there(&self, heard_at: Instant) -> bool {
+        let forgotten_after = if self.leads { LEADER_FORGOTTEN_AFTER } else { FOLLOWER_FORGOTTEN_AFTER };
+        heard_at.elapsed() < forgotten_after
+    }
 }
 
 /// What makes a master try to lead, or stop.
@@ -90,8 +98,7 @@ impl Peers {
     /// The masters that were heard of a moment ago, without this one.
     pub(crate) fn others(&self) -> Vec<Peer> {
         let heard = self.heard();
-        let fresh = heard.values().filter(|(_, heard_at)| heard_at.elapsed() < PEER_FORGOTTEN_AFTER);
-        fresh.map(|(peer, _)| peer.clone()).collect()
+        heard.values().filter(|(peer, heard_at)| peer.is_there(*heard_at)).map(|(peer, _)| peer.clone()).collect()
     }
 
     fn heard(&self) -> MutexGuard<'_, BTreeMap<[u8; 16], (Peer, Instant)>> {
@@ -116,7 +123,7 @@ impl Peers {
     fn hear(&self, notice: Notice) {
         let Notice { instance, name, addresses, epoch, seq, says } = notice;
         let mut heard = self.heard();
-        heard.retain(|_, (_, heard_at)| heard_at.elapsed() < PEER_FORGOTTEN_AFTER);
+        heard.retain(|_, (peer, heard_at)| peer.is_there(*heard_at));
         let leads = says == Says::Leads;
         heard.insert(instance, (Peer { name, addresses, leads, seq }, Instant::now()));
         drop(heard);

@@ -58,7 +58,7 @@ impl From<HandOverError> for Error {
         let message = error.to_string();
         match error {
             HandOverError::NotLeading(why) => why.into(),
-            HandOverError::NobodyThere => Self::Conflict(message),
+            HandOverError::NobodyThere | HandOverError::LeadsAlready(_) => Self::Conflict(message),
             HandOverError::Unknown { .. } => Self::NotFound(message),
             HandOverError::NobodyTookOver { .. } => Self::Unavailable { message, retry_after_s: 1 },
         }
