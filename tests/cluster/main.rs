@@ -9,6 +9,7 @@ mod docker;
 mod failover;
 mod full_disk;
 mod harness;
+mod log_commands;
 mod many;
 mod masters;
 mod reboot;

@@ -13,7 +13,7 @@ pub(super) enum Opened {
     Nats(JetStreamLog),
 }
 
-fn failure(error: OpenError) -> Failure {
+fn failure(error: &OpenError) -> Failure {
     match error {
         OpenError::NoServer { .. } => Failure::Unreachable(error.to_string()),
         _ => Failure::failed(error.to_string()),
@@ -38,12 +38,12 @@ pub(super) async fn new(NewPlace { place, log_replicas, log_max_bytes }: &NewPla
 async fn open(place: &Place, options: JetStreamOptions) -> Result<Opened, Failure> {
     if let LogPlace::Nats(servers) = &place.log {
         let options = JetStreamOptions { servers: servers.clone(), cluster: place.cluster.clone(), ..options };
-        return JetStreamLog::open(options).await.map(Opened::Nats).map_err(failure);
+        return JetStreamLog::open(options).await.map(Opened::Nats).map_err(|error| failure(&error));
     }
     let folder = folder::choose(place.dir.clone(), "master").join(LOG_FOLDER);
     if !options.create && !folder.join("CURRENT").is_file() {
         let folder = folder.display();
         return Err(Failure::NotFound(format!("there is no log in {folder}; name the master's folder with --dir")));
     }
-    RocksLog::open(folder, Options::default()).await.map(Opened::Folder).map_err(failure)
+    RocksLog::open(folder, Options::default()).await.map(Opened::Folder).map_err(|error| failure(&error))
 }
