@@ -74,7 +74,7 @@ impl Snapshotter {
         let shared = Arc::new(Shared::default());
         let (seq, position) = written.map(|mark| (mark.tip.seq, mark.position)).unwrap_or_default();
         shared.queue().progress = Progress { told: seq, written: seq, position, checkpoint, trouble: None };
-        let writer = Writer { snapshot, options, shared: Arc::clone(&shared) };
+        let writer = Writer { snapshot, written: written.cloned(), options, shared: Arc::clone(&shared) };
         let thread = std::thread::Builder::new().name("snapshot".to_owned()).spawn(move || writer.run());
         let thread = thread.map_err(|error| SnapshotError::unavailable(&error))?;
         Ok(Self { shared, max_pending_rows: options.max_pending_rows, thread: Some(thread) })
@@ -141,16 +141,19 @@ impl Drop for Snapshotter {
 /// What the thread has.
 struct Writer {
     snapshot: Snapshot,
+    /// What the snapshot has.
+    written: Option<Mark>,
     options: Options,
     shared: Arc<Shared>,
 }
 
 impl Writer {
-    fn run(self) {
+    fn run(mut self) {
         while let Some((changes, mark)) = self.next() {
             match self.snapshot.write(&changes, &mark) {
                 Ok(()) => {
                     let checkpoint = self.checkpoint_if_due(&mark);
+                    self.written = Some(mark.clone());
                     let mut queue = self.shared.queue();
                     queue.progress.written = mark.tip.seq;
                     queue.progress.position = mark.position;
@@ -160,7 +163,7 @@ impl Writer {
                     self.shared.changed.notify_all();
                 }
                 Err(error) => {
-                    if !self.put_back(changes, mark, &error) {
+                    if !self.put_back(changes, mark, &error) || !self.open_again() {
                         return;
                     }
                 }
@@ -202,6 +205,24 @@ impl Writer {
         true
     }
 
+    /// A database that failed once may refuse everything from then on. False when it lacks what it had: then what waits
+    /// does not follow it, and the next start has to begin where it is.
+    fn open_again(&mut self) -> bool {
+        match self.snapshot.reopen() {
+            Ok(mark) if mark == self.written => true,
+            // The disk still refuses.
+            Err(SnapshotError::Unavailable { .. }) => true,
+            lost => {
+                let reason = lost.err().map_or("it is older than it was".to_owned(), |error| error.to_string());
+                tracing::warn!(reason, "the snapshot stays as it is until the next start");
+                let mut queue = self.shared.queue();
+                queue.waiting = None;
+                queue.given_up = true;
+                false
+            }
+        }
+    }
+
     fn checkpoint_if_due(&self, mark: &Mark) -> Option<Seq> {
         let Options { checkpoint_interval, checkpoints_kept, .. } = self.options;
         let last = self.shared.queue().progress.checkpoint.unwrap_or_default();
@@ -241,7 +262,8 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder for the test");
         let snapshot = Snapshot::open(folder.path()).expect("it opens").snapshot;
         let shared = Arc::new(Shared::default());
-        let writer = Writer { snapshot, options: Options::default(), shared: Arc::clone(&shared) };
+        let mut writer = Writer { snapshot, written: None, options: Options::default(), shared: Arc::clone(&shared) };
+        assert!(writer.open_again(), "it is as empty as it was");
         shared.queue().waiting = Some(told(2, "new"));
         let (changes, mark) = told(1, "old");
         let full = SnapshotError::Unavailable { reason: "the disk is full".to_owned() };
@@ -252,6 +274,11 @@ mod tests {
         assert_eq!((changes.rows.len(), &mark), (3, &told(2, "new").1));
         assert!(changes.rows[&RowKey::Header].as_ref() == told(2, "new").0.rows[&RowKey::Header].as_ref());
         assert_eq!(shared.queue().progress.trouble.as_deref(), Some(full.to_string().as_str()));
+        writer.snapshot.write(&changes, &mark).expect("it is written");
+        assert!(!writer.open_again(), "it is not what it should be");
+        assert!(shared.queue().given_up);
+        (writer.written, shared.queue().given_up) = (Some(mark.clone()), false);
+        assert!(writer.open_again(), "it has what was written");
         shared.queue().stopping = true;
         assert!(!writer.put_back(changes, mark, &full), "at the end there is no next try");
     }

@@ -20,7 +20,8 @@ const READ_AHEAD_BYTES: usize = 1 << 20;
 /// A snapshot that this process holds.
 pub struct Snapshot {
     folder: PathBuf,
-    database: DB,
+    /// None after it could not be opened again.
+    database: Option<DB>,
     _lock: File,
 }
 
@@ -40,7 +41,7 @@ impl Snapshot {
         checkpoints::tidy(folder)?;
         let error = match read(folder) {
             Ok((database, loaded)) => {
-                let snapshot = Self { folder: folder.to_owned(), database, _lock: lock };
+                let snapshot = Self { folder: folder.to_owned(), database: Some(database), _lock: lock };
                 return Ok(Opened { snapshot, loaded, put_aside: None });
             }
             Err(error) if error.is_useless() => error,
@@ -48,7 +49,7 @@ impl Snapshot {
         };
         folder::set_aside(folder)?;
         let (database, loaded) = read(folder)?;
-        let snapshot = Self { folder: folder.to_owned(), database, _lock: lock };
+        let snapshot = Self { folder: folder.to_owned(), database: Some(database), _lock: lock };
         Ok(Opened { snapshot, loaded, put_aside: Some(error) })
     }
 
@@ -57,7 +58,7 @@ impl Snapshot {
         let Self { folder, database, _lock } = self;
         drop(database);
         folder::set_aside(&folder)?;
-        Ok(Self { database: open_database(&folder)?, folder, _lock })
+        Ok(Self { database: Some(open_database(&folder)?), folder, _lock })
     }
 
     #[must_use]
@@ -65,13 +66,29 @@ impl Snapshot {
         &self.folder
     }
 
+    /// Opens the database again, which after a failure takes no writes, and says which state it has.
+    pub(crate) fn reopen(&mut self) -> Result<Option<Mark>, SnapshotError> {
+        // It has to be closed first.
+        self.database = None;
+        let database = open_database(&self.folder)?;
+        let mark = read_mark(&database)?;
+        self.database = Some(database);
+        Ok(mark)
+    }
+
+    fn database(&self) -> Result<&DB, SnapshotError> {
+        let closed = || SnapshotError::Unavailable { reason: "it could not be opened again".to_owned() };
+        self.database.as_ref().ok_or_else(closed)
+    }
+
     /// Writes what changed, and which state it is now; both or neither.
     pub fn write(&self, changes: &Changes, mark: &Mark) -> Result<(), SnapshotError> {
+        let database = self.database()?;
         let mut batch = WriteBatch::default();
         let mut value = Vec::new();
         for (key, row) in &changes.rows {
             let (table, key) = codec::place(key);
-            let family = family(&self.database, table)?;
+            let family = family(database, table)?;
             match row {
                 Some(row) => {
                     value.clear();
@@ -81,15 +98,15 @@ impl Snapshot {
                 None => batch.delete_cf(family, key),
             }
         }
-        let meta = family(&self.database, META)?;
+        let meta = family(database, META)?;
         batch.put_cf(meta, FORMAT_KEY, FORMAT.to_le_bytes());
         batch.put_cf(meta, MARK_KEY, codec::mark_bytes(mark));
-        Ok(self.database.write(batch)?)
+        Ok(database.write(batch)?)
     }
 
     /// Makes a copy of what is there now that shares its files.
     pub(crate) fn copy_to(&self, folder: &Path) -> Result<(), SnapshotError> {
-        Ok(RocksCheckpoint::new(&self.database)?.create_checkpoint(folder)?)
+        Ok(RocksCheckpoint::new(self.database()?)?.create_checkpoint(folder)?)
     }
 }
 
