@@ -15,7 +15,9 @@ impl State {
             .chain(self.tasks.values().cloned().map(Row::Task))
             .chain(self.offers.values().cloned().map(Row::Offer))
             .chain(self.apps.values().cloned().map(Row::App))
-            .chain(self.deployments.values().cloned().map(Row::Deployment));
+            .chain(self.deployments.values().cloned().map(Row::Deployment))
+            .chain(self.frameworks.values().cloned().map(Row::Framework))
+            .chain(self.filters.values().copied().map(Row::Filter));
         rows.map(|row| Event::Restored { row: Box::new(row) }).collect()
     }
 

@@ -56,6 +56,10 @@ impl<K: Ord + Serialize, V: Serialize> Table<K, V> {
         self.rows.values().map(|row| &row.value)
     }
 
+    pub fn range(&self, keys: impl std::ops::RangeBounds<K>) -> impl DoubleEndedIterator<Item = (&K, &V)> {
+        self.rows.range(keys).map(|(key, row)| (key, &row.value))
+    }
+
     pub(crate) fn insert(&mut self, key: K, value: V) {
         let hash = hash_of(&key, &value);
         self.sum = self.sum.wrapping_add(hash);
