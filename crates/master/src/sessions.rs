@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use model::{AgentId, AppId, AppVersion, CommandKind, DisconnectReason, Event, Principal};
+use model::{AgentId, AppId, AppVersion, CommandKind, DisconnectReason, Event, Principal, Workload};
 use protocol::agent::{
     Acknowledgement, AgentEvent, AgentIdentity, Desired, DesiredTask, Kill, Mark, StatusReport, Subscribe, TaskSpec,
 };
@@ -226,21 +226,28 @@ fn mark_of(state: &State) -> Mark {
 
 /// Everything that should be on an agent.
 fn desired(state: &State, agent: AgentId) -> Desired {
+    let cluster = state.header.cluster.clone().expect("a running master has started an epoch");
     let mut specs: BTreeMap<(&AppId, AppVersion), Arc<TaskSpec>> = BTreeMap::new();
     let tasks = state.active_tasks_on(agent).filter_map(|task| {
-        let app = state.definition(&task.app, task.version)?;
-        let spec = specs.entry((&task.app, task.version));
+        let spec = match &task.workload {
+            Workload::App { app, version } => {
+                let definition = state.definition(app, *version)?;
+                let spec = specs.entry((app, *version));
+                Arc::clone(spec.or_insert_with(|| Arc::new(TaskSpec::of_app(definition, *version))))
+            }
+            Workload::Own(info) => {
+                let framework = protocol::mesos::framework_id(&cluster, task.framework);
+                Arc::new(TaskSpec::of_framework(framework, info, &task.resources))
+            }
+        };
         Some(DesiredTask {
             id: task.id.clone(),
             state: task.status.state,
-            kill: task.kill.map(|kill| Kill { reason: kill.reason, grace_ms: app.kill_grace_ms }),
-            spec: Arc::clone(spec.or_insert_with(|| Arc::new(TaskSpec::of_app(app, task.version)))),
+            kill: task.kill.map(|kill| Kill { reason: kill.reason, grace_ms: spec.kill_grace_ms }),
+            spec,
             host_ports: task.host_ports.clone(),
         })
     });
-    Desired {
-        cluster: state.header.cluster.clone().expect("a running master has started an epoch"),
-        mark: mark_of(state),
-        tasks: tasks.collect(),
-    }
+    let tasks = tasks.collect();
+    Desired { cluster, mark: mark_of(state), tasks }
 }
