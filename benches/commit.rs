@@ -9,7 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bayplan_benches::{Table, cluster, number, percentile};
-use eventlog::{AppendError, Bounds, EventLog, Messages, Options, ReadError, RocksLog, TrimError};
+use bytes::Bytes;
+use eventlog::{AppendError, Bounds, EventLog, Messages, Notices, Options, ReadError, RocksLog, TrimError};
 use futures_util::future::join_all;
 use master::{Config, Handle, Running};
 use model::{AgentDescription, AppSpec, CommandKind, Position, Principal, Resources, Scalar, SealedRecord, TaskState};
@@ -225,5 +226,13 @@ impl EventLog for CountedLog {
 
     async fn trim(&self, upto: Position) -> Result<(), TrimError> {
         self.log.trim(upto).await
+    }
+
+    async fn notify(&self, notice: Bytes) {
+        self.log.notify(notice).await;
+    }
+
+    fn notices(&self) -> Notices {
+        self.log.notices()
     }
 }

@@ -218,8 +218,9 @@ fn records() -> Vec<SealedRecord> {
 fn start() -> (CommandKind, Vec<Event>) {
     let cluster = ClusterId::new("bench");
     let leader = "bench".to_owned();
-    let event = Event::EpochStarted { cluster: cluster.clone(), leader: leader.clone() };
-    (CommandKind::StartEpoch { cluster, leader, placement_policy: None }, vec![event])
+    let event =
+        Event::EpochStarted { cluster: cluster.clone(), leader: leader.clone(), addresses: None, state_version: 1 };
+    (CommandKind::StartEpoch { cluster, leader, addresses: None, placement_policy: None }, vec![event])
 }
 
 fn task_id(number: u64) -> TaskId {

@@ -76,6 +76,7 @@ impl Cluster {
         let (handle, running) = master::start(Arc::new(log), master::Config::default()).await.expect("it leads");
         let stopping = CancellationToken::new();
         let asked = Operator {
+            addresses: None,
             handle: handle.clone(),
             metrics: Arc::new(String::new),
             files: AgentFiles::new(reqwest::Client::new(), None),

@@ -37,6 +37,7 @@ impl Cluster {
         cluster.run(CommandKind::StartEpoch {
             cluster: ClusterId::new("bench"),
             leader: "bench".to_owned(),
+            addresses: None,
             placement_policy: Some(policy.to_owned()),
         });
         let mut draws = Draws::new(SEED);

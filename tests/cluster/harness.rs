@@ -3,6 +3,8 @@
 mod cluster;
 mod history;
 mod http;
+mod masters;
+mod nats;
 mod node;
 mod ports;
 mod processes;
@@ -15,6 +17,8 @@ use std::time::{Duration, Instant};
 pub(crate) use cluster::Cluster;
 pub(crate) use history::History;
 pub(crate) use http::{Answer, request};
+pub(crate) use masters::Masters;
+pub(crate) use nats::Nats;
 pub(crate) use node::Node;
 pub(crate) use ports::{free_port, free_ports};
 pub(crate) use processes::{is_alive, kill_everything_of, processes_of};

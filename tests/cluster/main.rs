@@ -9,6 +9,7 @@ mod docker;
 mod full_disk;
 mod harness;
 mod many;
+mod masters;
 mod reboot;
 mod recovery;
 mod refusals;

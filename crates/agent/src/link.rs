@@ -9,6 +9,9 @@ use model::{AgentDescription, StatusUpdate};
 use protocol::agent::{
     Acknowledgement, AgentEvent, AgentIdentity, Desired, STATUS_PATH, SUBSCRIBE_PATH, StatusReport, Subscribe,
 };
+use reqwest::StatusCode;
+use reqwest::header::LOCATION;
+use reqwest::redirect::Policy;
 use tokio::sync::{mpsc, watch};
 
 use crate::config::base_url;
@@ -27,6 +30,8 @@ const MAX_BACKOFF: Duration = Duration::from_secs(5);
 const MAX_LINE_BYTES: usize = 256 << 20;
 /// Of an answer that says why something was refused.
 const MAX_WORDS: usize = 500;
+/// How often in a row masters may send us on without a wait.
+const MAX_SENT_ON: u32 = 3;
 
 /// What the parts of the link share.
 #[derive(Clone)]
@@ -50,8 +55,22 @@ pub(crate) enum Word {
 }
 
 pub(crate) fn client() -> reqwest::Client {
-    // Only TLS settings can fail, and there are none.
-    reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT).no_proxy().build().expect("a plain HTTP client")
+    // Redirects are followed by whoever chooses the next master. Only TLS settings can fail, and there are none.
+    let builder = reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT).redirect(Policy::none()).no_proxy();
+    builder.build().expect("a plain HTTP client")
+}
+
+/// Why nothing came of a request.
+enum Lost {
+    /// The master does not lead; this one does.
+    SentOn(String),
+    Reason(String),
+}
+
+impl From<String> for Lost {
+    fn from(reason: String) -> Self {
+        Self::Reason(reason)
+    }
 }
 
 /// Doubles up to a limit; each wait is between half and all of it, so that many agents do not come at once.
@@ -83,34 +102,52 @@ impl Link {
     pub(crate) async fn stay_subscribed(mut self) {
         let mut backoff = Backoff::new();
         let mut said = String::new();
-        for turn in 0_usize.. {
-            let master = self.masters[turn % self.masters.len()].clone();
+        let mut turns = self.masters.clone().into_iter().cycle();
+        let (mut leader, mut sent_on) = (None, 0);
+        loop {
+            let Some(master) = leader.take().or_else(|| turns.next()) else { return };
             let lost = self.subscribe(&master).await;
             let was_connected = self.connected.send_replace(None).is_some();
             metrics::set_subscribed(false);
             if was_connected {
                 backoff = Backoff::new();
                 said.clear();
+                sent_on = 0;
             }
-            match lost {
+            let reason = match lost {
                 // Its own wish: the description changed.
-                Ok(()) => continue,
-                Err(reason) if reason != said => {
-                    tracing::warn!(master, reason, "no connection to the master; trying again");
-                    said = reason;
+                Ok(()) => {
+                    leader = Some(master);
+                    continue;
                 }
-                Err(reason) => tracing::debug!(master, reason, "still no connection to the master"),
+                Err(Lost::SentOn(other)) if sent_on < MAX_SENT_ON => {
+                    (leader, sent_on) = (Some(other), sent_on + 1);
+                    continue;
+                }
+                Err(Lost::SentOn(other)) => format!("it follows {other}"),
+                Err(Lost::Reason(reason)) => reason,
+            };
+            sent_on = 0;
+            if reason == said {
+                tracing::debug!(master, reason, "still no connection to the master");
+            } else {
+                tracing::warn!(master, reason, "no connection to the master; trying again");
+                said = reason;
             }
             backoff.wait().await;
         }
     }
 
     /// One subscription from its beginning to its end. The error says why it ended.
-    async fn subscribe(&mut self, master: &str) -> Result<(), String> {
+    async fn subscribe(&mut self, master: &str) -> Result<(), Lost> {
         let description = self.description.borrow_and_update().clone();
         let subscribe = Subscribe { identity: self.identity.borrow().clone(), description };
         let response = within(SUBSCRIBE_TIMEOUT, self.post(master, SUBSCRIBE_PATH, &subscribe).send()).await?;
-        let response = accepted(response.map_err(|error| in_words(&error))?).await?;
+        let response = response.map_err(|error| in_words(&error))?;
+        if let Some(leader) = sent_on_to(&response) {
+            return Err(Lost::SentOn(leader));
+        }
+        let response = accepted(response).await?;
         let mut lines = Lines { body: response.bytes_stream(), buffer: Vec::new(), searched: 0 };
         let mut patience = SUBSCRIBE_TIMEOUT;
         let mut answering = tokio::spawn(std::future::ready(()));
@@ -181,6 +218,16 @@ impl Link {
 
 async fn within<T>(limit: Duration, work: impl Future<Output = T>) -> Result<T, String> {
     tokio::time::timeout(limit, work).await.map_err(|_| format!("nothing was heard for {} ms", limit.as_millis()))
+}
+
+/// Where the leader is, if the response says that it is somebody else.
+fn sent_on_to(response: &reqwest::Response) -> Option<String> {
+    if response.status() != StatusCode::TEMPORARY_REDIRECT {
+        return None;
+    }
+    let location = response.headers().get(LOCATION)?.to_str().ok()?;
+    let leader = response.url().join(location).ok()?;
+    Some(format!("http://{}:{}", leader.host_str()?, leader.port_or_known_default()?))
 }
 
 /// The response if it is a success, else what it says.

@@ -1,6 +1,6 @@
 //! Who asks: somebody with the cluster's token, or, where none is needed, anybody who reaches the port.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{Extensions, HeaderMap, header};
@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use model::Principal;
 
 use crate::Error;
+use crate::forward::FORWARDED_FOR;
 
 /// Paths that load balancers ask, without a token.
 const OPEN_PATHS: [&str; 2] = ["/health", "/ping"];
@@ -43,7 +44,7 @@ pub(crate) async fn authenticate(State(token): State<Option<Token>>, mut request
             }
         },
     };
-    let principal = named(kind, request.extensions());
+    let principal = on_behalf(named(kind, request.extensions()), request.headers());
     request.extensions_mut().insert(principal);
     next.run(request).await
 }
@@ -58,6 +59,15 @@ fn named(kind: &str, extensions: &Extensions) -> Principal {
     match extensions.get::<ConnectInfo<SocketAddr>>() {
         Some(ConnectInfo(address)) => Principal::new(format!("{kind}@{}", address.ip())),
         None => Principal::new(kind),
+    }
+}
+
+/// Adds for whom a master that does not lead says that it asks. Anybody could say so; who really asked stands before it.
+fn on_behalf(principal: Principal, headers: &HeaderMap) -> Principal {
+    let claimed = headers.get(FORWARDED_FOR).and_then(|client| client.to_str().ok()?.parse::<IpAddr>().ok());
+    match claimed {
+        Some(client) => Principal::new(format!("{principal} for {client}")),
+        None => principal,
     }
 }
 

@@ -39,6 +39,9 @@ pub enum Error {
     /// Whoever was asked on the client's behalf did not answer.
     #[error("{0}")]
     BadGateway(String),
+    /// Nobody knows whether a change was made.
+    #[error("{0}")]
+    GatewayTimeout(String),
     #[error("{message}")]
     Unavailable { message: String, retry_after_s: u64 },
 }
@@ -65,6 +68,7 @@ impl Error {
             Self::Conflict(_) | Self::Locked(_) => StatusCode::CONFLICT,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BadGateway(_) => StatusCode::BAD_GATEWAY,
+            Self::GatewayTimeout(_) => StatusCode::GATEWAY_TIMEOUT,
             Self::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -144,9 +148,10 @@ impl From<SubmitError> for Error {
         let message = error.to_string();
         match error {
             SubmitError::Rejected(rejection) => rejection.into(),
-            SubmitError::Busy { retry_after_s, .. } | SubmitError::LogUnavailable { retry_after_s, .. } => {
-                Self::Unavailable { message, retry_after_s }
-            }
+            SubmitError::Busy { retry_after_s, .. }
+            | SubmitError::LogUnavailable { retry_after_s, .. }
+            | SubmitError::NotLeading { retry_after_s, .. } => Self::Unavailable { message, retry_after_s },
+            SubmitError::Unclear { .. } => Self::GatewayTimeout(message),
             SubmitError::TooLarge { .. } => Self::TooLarge(message),
             SubmitError::Stopping => Self::Unavailable { message, retry_after_s: 1 },
         }

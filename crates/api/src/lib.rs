@@ -14,6 +14,7 @@
 
 pub mod auth;
 mod error;
+pub mod forward;
 mod guard;
 pub mod marathon;
 pub mod operator;
@@ -23,3 +24,8 @@ pub use auth::Token;
 pub use error::Error;
 pub use guard::{BODY_LIMIT_BYTES, guard};
 pub use serve::{DRAIN_TIMEOUT, serve};
+
+/// What really went wrong, which libraries leave to the caller.
+fn innermost(error: &dyn std::error::Error) -> String {
+    std::iter::successors(Some(error), |error| error.source()).last().map(ToString::to_string).unwrap_or_default()
+}

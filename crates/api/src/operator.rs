@@ -1,11 +1,12 @@
 //! The operator API: the agents' streams, questions about the cluster, the log as a stream, metrics and health.
 //!
-//! It changes nothing itself; apps are changed through Marathon's routes, which are merged into the same port. It
+//! It changes nothing in the cluster but who leads; apps are changed through Marathon's routes, which are merged into the same port. It
 //! must not know how a question is shown to people.
 
 mod agents;
 mod events;
 mod files;
+mod leader;
 mod look;
 mod views;
 
@@ -15,9 +16,11 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 use master::Handle;
+use model::LeaderAddresses;
 use protocol::agent::{STATUS_PATH as AGENT_STATUS_PATH, SUBSCRIBE_PATH};
 use protocol::operator::{
-    AGENTS_PATH, APPS_PATH, EVENTS_PATH, HEALTH_PATH, METRICS_PATH, POLICIES_PATH, STATUS_PATH, TASKS_PATH,
+    AGENTS_PATH, APPS_PATH, EVENTS_PATH, HAND_OVER_PATH, HEALTH_PATH, LEADER_PATH, METRICS_PATH, POLICIES_PATH,
+    STATUS_PATH, TASKS_PATH,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -33,6 +36,8 @@ pub type RenderMetrics = Arc<dyn Fn() -> String + Send + Sync>;
 #[derive(Clone)]
 pub struct Operator {
     pub handle: Handle,
+    /// Where this master answers.
+    pub addresses: Option<LeaderAddresses>,
     pub metrics: RenderMetrics,
     pub files: AgentFiles,
     /// Ends the streams, which would go on for ever, when the process is to end.
@@ -51,6 +56,8 @@ pub fn router(operator: Operator) -> Router {
         .route(&format!("{TASKS_PATH}/{{task}}"), get(look::task))
         .route(&format!("{TASKS_PATH}/{{task}}/files/{{file}}"), get(files::read))
         .route(EVENTS_PATH, get(events::records))
+        .route(LEADER_PATH, get(leader::show))
+        .route(HAND_OVER_PATH, post(leader::hand_over))
         .route(POLICIES_PATH, get(look::policies))
         .route(METRICS_PATH, get(look::metrics))
         .route(HEALTH_PATH, get(look::health))

@@ -5,6 +5,7 @@
 pub(crate) mod app;
 pub(crate) mod cluster;
 mod duration;
+pub(crate) mod log;
 pub(crate) mod look;
 pub(crate) mod task;
 
@@ -26,6 +27,7 @@ const AFTER_HELP: &str = "\
 Examples:
   bayplan dev --deploy examples/hello.json   a whole cluster on this machine, with a first app
   bayplan status                             what it does, and what waits for what
+  bayplan leader                             which master leads, and which follow
   bayplan app deploy my-app.json --wait      create or change an app, and see it through
   bayplan events --follow                    everything that happens, as it happens
 
@@ -93,6 +95,7 @@ pub(crate) enum Command {
     Task(task::Task),
     Events(look::Events),
     Status(look::Status),
+    Leader(look::Leader),
     #[command(subcommand)]
     Placement(look::Placement),
 }

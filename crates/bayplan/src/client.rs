@@ -6,7 +6,7 @@
 mod lines;
 mod url;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use model::AppId;
 use protocol::operator::ErrorBody;
@@ -24,6 +24,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 /// Streams carry a keep-alive more often than that.
 pub(crate) const SILENCE_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a change waits for some master to lead, and how often it is sent meanwhile.
+const LEADER_PATIENCE: Duration = Duration::from_secs(5);
+const LEADER_LOOK_AGAIN: Duration = Duration::from_millis(200);
 /// How much of an answer that is no JSON is shown.
 const SHOWN_CHARACTERS: usize = 300;
 
@@ -31,6 +34,14 @@ pub(crate) struct Client {
     http: reqwest::Client,
     masters: Vec<MasterUrl>,
     token: Option<Token>,
+}
+
+/// Which master answered, and what.
+type Answer = (MasterUrl, Response);
+
+fn is_without_leader(response: &Response) -> bool {
+    let role = response.headers().get(api::forward::ROLE_HEADER);
+    response.status() == StatusCode::SERVICE_UNAVAILABLE && role.is_some_and(|role| role == "following")
 }
 
 /// A request without its address.
@@ -82,16 +93,33 @@ impl Client {
         Ok(Lines::new(master, response))
     }
 
-    /// Asks one master after the other until one can be reached.
+    /// Asks one master after the other until one can be reached. While masters answer that none of them leads, a change is
+    /// sent again for a while: it was not made.
     async fn send(&self, call: &Call<'_>, timeout: Option<Duration>) -> Result<(MasterUrl, Response), Failure> {
-        let mut unreachable = Vec::new();
+        let give_up_at = Instant::now() + LEADER_PATIENCE;
+        loop {
+            match self.send_once(call, timeout).await? {
+                Ok(answer) => return Ok(answer),
+                Err((master, response)) if Instant::now() >= give_up_at => return Err(refusal(&master, response).await),
+                Err(_) => tokio::time::sleep(LEADER_LOOK_AGAIN).await,
+            }
+        }
+    }
+
+    /// The inner error is the answer of a master that follows and cannot pass the request on at the moment.
+    async fn send_once(&self, call: &Call<'_>, timeout: Option<Duration>) -> Result<Result<Answer, Answer>, Failure> {
+        let (mut unreachable, mut without_leader) = (Vec::new(), None);
         for master in &self.masters {
             match self.request(master, call, timeout).send().await {
-                Ok(response) if response.status().is_success() => return Ok((master.clone(), response)),
+                Ok(response) if response.status().is_success() => return Ok(Ok((master.clone(), response))),
+                Ok(response) if is_without_leader(&response) => without_leader = Some((master.clone(), response)),
                 Ok(response) => return Err(refusal(master, response).await),
                 Err(error) if error.is_connect() => unreachable.push(format!("{master} ({})", innermost(&error))),
                 Err(error) => return Err(broken(master, &error)),
             }
+        }
+        if let Some(answer) = without_leader {
+            return Ok(Err(answer));
         }
         Err(Failure::Unreachable(format!(
             "cannot reach a master at {}; start one with `bayplan dev`, or say where it is with --master",

@@ -3,6 +3,7 @@
 mod app;
 pub(crate) mod definition;
 mod events;
+mod leader;
 mod look;
 mod task;
 
@@ -40,6 +41,7 @@ pub(crate) async fn run(command: Command, global: Global) -> Result<(), Failure>
         Command::Placement(Placement::List(_)) => look::policies(&mut session).await,
         Command::Events(events) => events::run(&mut session, events).await,
         Command::Status(_) => look::status(&mut session).await,
+        Command::Leader(command) => leader::run(&mut session, command).await,
         Command::Dev(_) | Command::Master(_) => {
             Err(Failure::Usage("running a master is no question to a cluster".to_owned()))
         }

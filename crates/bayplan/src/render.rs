@@ -3,6 +3,7 @@
 pub(crate) mod agents;
 pub(crate) mod apps;
 pub(crate) mod event;
+pub(crate) mod leader;
 pub(crate) mod placement;
 pub(crate) mod quantity;
 pub(crate) mod ready;

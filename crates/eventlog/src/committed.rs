@@ -47,6 +47,12 @@ impl Committed {
         self.tip
     }
 
+    /// Whether every record of the last message was handed out.
+    #[must_use]
+    pub fn is_drained(&self) -> bool {
+        self.pending.is_empty()
+    }
+
     /// The next record; None at the end of the messages. After an error it gives nothing more. May be dropped and
     /// called again (cancel safe).
     pub async fn next(&mut self) -> Option<Result<Entry, ReadError>> {

@@ -78,9 +78,18 @@ impl Chain {
     /// The record that begins the next epoch.
     pub fn start(&mut self) -> SealedRecord {
         let cluster = ClusterId::new("conformance");
-        let event = Event::EpochStarted { cluster: cluster.clone(), leader: "leader".into() };
-        let kind =
-            CommandKind::StartEpoch { cluster, leader: "leader".into(), placement_policy: Some("spread".into()) };
+        let event = Event::EpochStarted {
+            cluster: cluster.clone(),
+            leader: "leader".into(),
+            addresses: None,
+            state_version: 1,
+        };
+        let kind = CommandKind::StartEpoch {
+            cluster,
+            leader: "leader".into(),
+            addresses: None,
+            placement_policy: Some("spread".into()),
+        };
         self.tip.epoch = self.tip.epoch.next();
         self.push(kind, vec![event], "leader")
     }

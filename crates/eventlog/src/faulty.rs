@@ -1,13 +1,14 @@
-//! A log that fails on demand, for tests of whoever writes to it. Reading is never disturbed.
+//! A log that fails on demand, for tests of whoever writes to it. Neither reading nor notices are ever disturbed.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
 use model::{Position, SealedRecord};
 use tokio::sync::watch;
 
-use crate::{AppendError, Bounds, EventLog, Messages, ReadError, TrimError};
+use crate::{AppendError, Bounds, EventLog, Messages, Notices, ReadError, TrimError};
 
 /// What happens to an append.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -173,5 +174,13 @@ impl<L: EventLog> EventLog for FaultyLog<L> {
 
     async fn trim(&self, upto: Position) -> Result<(), TrimError> {
         self.inner.trim(upto).await
+    }
+
+    async fn notify(&self, notice: Bytes) {
+        self.inner.notify(notice).await;
+    }
+
+    fn notices(&self) -> Notices {
+        self.inner.notices()
     }
 }

@@ -19,6 +19,7 @@ mod api;
 mod append;
 mod durability;
 mod link;
+mod notices;
 mod options;
 mod pulls;
 mod read;
@@ -26,10 +27,11 @@ mod stream;
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use model::{Position, SealedRecord};
 use serde_json::{Value, json};
 
-use crate::{AppendError, Bounds, EventLog, Messages, OpenError, ReadError, TrimError, check_size};
+use crate::{AppendError, Bounds, EventLog, Messages, Notices, OpenError, ReadError, TrimError, check_size};
 use link::Link;
 pub use options::JetStreamOptions;
 
@@ -98,5 +100,13 @@ impl EventLog for JetStreamLog {
         let request = json!({ "seq": upto.next().0 });
         let purged: Result<Value, _> = self.link.ask(&format!("STREAM.PURGE.{}", self.link.stream), &request).await;
         purged.map(|_| ()).map_err(|trouble| TrimError::Unavailable { reason: trouble.to_string() })
+    }
+
+    async fn notify(&self, notice: Bytes) {
+        notices::notify(&self.link, notice).await;
+    }
+
+    fn notices(&self) -> Notices {
+        Notices::new(notices::Listener { link: Arc::clone(&self.link), subscription: None })
     }
 }

@@ -15,12 +15,14 @@ mod faulty;
 mod jetstream;
 mod memory;
 mod messages;
+mod notices;
 mod rocks;
 mod seek;
 
 use std::future::Future;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use model::{Position, SealedRecord};
 
 pub use committed::{Committed, Entry, committed};
@@ -29,6 +31,7 @@ pub use faulty::{Fault, FaultyLog, Lands};
 pub use jetstream::{JetStreamLog, JetStreamOptions};
 pub use memory::MemoryLog;
 pub use messages::{Message, Messages, NextChunk, Source};
+pub use notices::{Heard, NoticeSource, Notices};
 pub use rocks::{Options, RocksLog};
 pub use seek::{Anchor, seek};
 
@@ -71,6 +74,12 @@ pub trait EventLog: Send + Sync + 'static {
     /// Removes the messages up to and including `upto`. The last message stays in any case, so that the log does not
     /// forget where its end is. Trimming what is gone already is no error.
     fn trim(&self, upto: Position) -> impl Future<Output = Result<(), TrimError>> + Send;
+
+    /// Says something to all who have the log open. It is not kept, and may be lost; see [`Notices`].
+    fn notify(&self, notice: Bytes) -> impl Future<Output = ()> + Send;
+
+    /// What is said from now on.
+    fn notices(&self) -> Notices;
 }
 
 /// Where a log begins and ends.

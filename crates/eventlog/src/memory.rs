@@ -3,14 +3,17 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use bytes::Bytes;
 use model::{Position, SealedRecord};
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 
 use crate::messages::{Cursor, Shelf};
-use crate::{AppendError, Bounds, EventLog, Message, Messages, ReadError, TrimError, check_size};
+use crate::{AppendError, Bounds, EventLog, Message, Messages, Notices, ReadError, TrimError, check_size};
 
 /// Messages handed to a reader at a time.
 const CHUNK_MESSAGES: usize = 256;
+/// Notices that a listener may leave unheard before it misses some.
+const NOTICES_WAITING: usize = 64;
 
 /// A log in memory. Clones are handles of the same log. A read ends where the log ended when `read` was called.
 #[derive(Clone)]
@@ -22,6 +25,7 @@ pub struct MemoryLog {
 struct Kept {
     messages: Mutex<Held>,
     end: watch::Sender<Position>,
+    notices: broadcast::Sender<Bytes>,
 }
 
 struct Held {
@@ -48,7 +52,11 @@ impl MemoryLog {
     #[must_use]
     pub fn new(max_message_bytes: usize) -> Self {
         let held = Held { first: Bounds::EMPTY.first, messages: VecDeque::new() };
-        let kept = Kept { messages: Mutex::new(held), end: watch::Sender::new(Bounds::EMPTY.last) };
+        let kept = Kept {
+            messages: Mutex::new(held),
+            end: watch::Sender::new(Bounds::EMPTY.last),
+            notices: broadcast::Sender::new(NOTICES_WAITING),
+        };
         Self { kept: Arc::new(kept), max_message_bytes }
     }
 }
@@ -90,6 +98,15 @@ impl EventLog for MemoryLog {
             held.first = held.first.next();
         }
         Ok(())
+    }
+
+    async fn notify(&self, notice: Bytes) {
+        // That nobody listens is no error.
+        let _heard_by = self.kept.notices.send(notice);
+    }
+
+    fn notices(&self) -> Notices {
+        Notices::new(self.kept.notices.subscribe())
     }
 }
 

@@ -11,11 +11,12 @@ mod wal;
 use std::path::Path;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use model::{Position, SealedRecord};
 use tokio::task::spawn_blocking;
 
 use crate::messages::{Cursor, Shelf};
-use crate::{AppendError, Bounds, EventLog, Message, Messages, OpenError, ReadError, TrimError, check_size};
+use crate::{AppendError, Bounds, EventLog, Message, Messages, Notices, OpenError, ReadError, TrimError, check_size};
 pub use options::Options;
 use store::Store;
 
@@ -75,6 +76,13 @@ impl EventLog for RocksLog {
         let store = Arc::clone(&self.store);
         let trimmed = spawn_blocking(move || store.trim(upto)).await;
         trimmed.map_err(|stop| TrimError::Unavailable { reason: stop.to_string() })?
+    }
+
+    /// Whoever else holds the log is in this process and needs no telling.
+    async fn notify(&self, _notice: Bytes) {}
+
+    fn notices(&self) -> Notices {
+        Notices::none()
     }
 }
 

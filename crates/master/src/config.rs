@@ -3,12 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use model::LeaderAddresses;
+
 use crate::environment::{Environment, System};
 
 #[derive(Debug, Clone)]
 pub struct Config {
     /// How this master calls itself in the log.
     pub leader: String,
+    /// Where others reach it, if they can.
+    pub addresses: Option<LeaderAddresses>,
+    /// How it gets on with other masters; None when it has its log for itself.
+    pub standby: Option<Standby>,
     /// None keeps the policy that the log has.
     pub placement_policy: Option<String>,
     /// How often agents and the master hear from each other at least.
@@ -24,10 +30,27 @@ pub struct Config {
     pub environment: Arc<dyn Environment>,
 }
 
+/// How masters that share a log notice that nobody leads. The log decides who does.
+#[derive(Debug, Clone)]
+pub struct Standby {
+    /// How often the leader says that it leads.
+    pub heartbeat: Duration,
+    /// After so much silence the others try to lead.
+    pub campaign_after: Duration,
+}
+
+impl Default for Standby {
+    fn default() -> Self {
+        Self { heartbeat: Duration::from_millis(150), campaign_after: Duration::from_millis(600) }
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
             leader: "master".to_owned(),
+            addresses: None,
+            standby: None,
             placement_policy: None,
             heartbeat_interval: Duration::from_secs(5),
             agent_timeout: Duration::from_secs(75),

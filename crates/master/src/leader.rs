@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use eventlog::{AppendError, EventLog};
+use eventlog::{AppendError, Bounds, EventLog, ReadError};
 use model::{CommandKind, Epoch, Position, Principal, Record, SealedRecord, Seq, Timestamp, Tip};
 use scheduler::World;
 use tokio::sync::{mpsc, watch};
@@ -19,13 +19,18 @@ use crate::config::Config;
 use crate::environment::Environment;
 use crate::handle::SubmitError;
 use crate::minting::mint;
+use crate::node::Order;
+use crate::peers::{Peers, Says, Signs};
 use crate::publisher::Publisher;
+use crate::pursuit;
 use crate::reads::Reads;
 
 /// How long the loop leaves a log alone that refused an append, unless somebody submits a command.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
-/// How often an append of unknown outcome is looked for before the loop gives up.
-const SETTLE_ATTEMPTS: u32 = 30;
+/// How long a master that is to stop waits to learn what became of its last batch.
+const STOP_PATIENCE: Duration = Duration::from_secs(5);
+/// How often a leader that has nothing to append looks whether somebody else has.
+const LOOK_AT_END_INTERVAL: Duration = Duration::from_secs(1);
 /// What a record gains when it carries the state's hash.
 const STATE_HASH_BYTES: usize = 64;
 
@@ -42,11 +47,15 @@ pub(crate) struct Leader<L> {
     pub(crate) inbox: mpsc::Receiver<Submission>,
     pub(crate) reads: Arc<Reads>,
     pub(crate) publisher: Publisher,
+    pub(crate) peers: Arc<Peers>,
+    pub(crate) signs: watch::Receiver<Signs>,
     pub(crate) stop: watch::Receiver<bool>,
     /// Whether records were decided that an allocation has not seen yet.
     pub(crate) allocation: Allocation,
     /// Whether the log refused the last append.
     pub(crate) is_refused: bool,
+    /// Set when nothing is taken any more, and the loop ends with what is under way.
+    pub(crate) leaving: Option<Leaving>,
 }
 
 /// Whether the next batch ends with an allocation.
@@ -58,7 +67,31 @@ pub(crate) enum Allocation {
     Settled,
 }
 
+/// Why a leadership ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Ending {
+    Stopped,
+    HandedOver,
+    /// Somebody else leads.
+    Deposed(String),
+}
+
+pub(crate) struct Leaving {
+    ending: Ending,
+    /// Whoever is to try first.
+    to: Option<String>,
+    give_up_at: Instant,
+}
+
+/// What a leadership leaves behind: its end in the log.
+pub(crate) struct Left {
+    pub(crate) ending: Ending,
+    pub(crate) tip: Tip,
+    pub(crate) position: Position,
+}
+
 type Appending = Pin<Box<dyn Future<Output = Result<Position, AppendError>> + Send>>;
+type Looking = Pin<Box<dyn Future<Output = Result<Bounds, ReadError>> + Send>>;
 
 struct InFlight {
     batch: Batch,
@@ -67,35 +100,89 @@ struct InFlight {
 }
 
 impl<L: EventLog> Leader<L> {
-    /// Runs until it is told to stop; an error says why nobody may lead with this log any more.
-    pub(crate) async fn run(mut self) -> Result<(), String> {
+    /// Runs until it is told to stop or somebody else leads; an error says why nobody may lead with this log any more.
+    pub(crate) async fn run(mut self, orders: &mut mpsc::Receiver<Order>) -> Result<Left, String> {
+        let ending = self.lead(orders).await?;
+        self.turn_away().await;
+        if let Some(Leaving { ending: Ending::HandedOver, to, .. }) = &self.leaving {
+            self.peers.say(self.log.as_ref(), &self.config, &self.reads, Says::HandsOver { to: to.clone() }).await;
+        }
+        Ok(Left { ending, tip: self.durable, position: self.position })
+    }
+
+    async fn lead(&mut self, orders: &mut mpsc::Receiver<Order>) -> Result<Ending, String> {
         let mut in_flight: Option<InFlight> = None;
         let mut next = Batch::new(self.tip);
         let mut submissions = Vec::new();
+        let mut looking: Option<Looking> = None;
+        let mut look_at = Instant::now() + LOOK_AT_END_INTERVAL;
         loop {
             self.allocate_if_due(&mut next);
             if in_flight.is_none() && !next.is_empty() {
                 let batch = std::mem::replace(&mut next, Batch::new(self.tip));
                 in_flight = self.send(batch).await?;
+                look_at = Instant::now() + LOOK_AT_END_INTERVAL;
                 continue;
             }
-            let room = self.room_in(&next);
-            let wake_at = self.allocation_wakes_at();
+            if let Some(leaving) = self.leaving.as_ref().filter(|_| in_flight.is_none()) {
+                return Ok(leaving.ending.clone());
+            }
+            let is_staying = self.leaving.is_none();
+            let room = if is_staying { self.room_in(&next) } else { 0 };
+            let wake_at = self.allocation_wakes_at().filter(|_| is_staying);
+            let give_up_at = self.leaving.as_ref().map(|leaving| leaving.give_up_at);
+            let may_look = self.config.standby.is_some() && in_flight.is_none() && looking.is_none();
+            let epoch = self.tip.epoch;
             tokio::select! {
                 biased;
                 outcome = append_outcome(&mut in_flight), if in_flight.is_some() => {
                     let Some(sent) = in_flight.take() else { continue };
-                    self.settle(sent, outcome, &mut next).await?;
+                    if let Some(why) = self.settle(sent, outcome, &mut next).await? {
+                        return Ok(Ending::Deposed(why));
+                    }
                 }
                 received = self.inbox.recv_many(&mut submissions, room), if room > 0 => {
                     if received == 0 {
-                        return Ok(());
+                        return Ok(Ending::Stopped);
                     }
                     submissions.drain(..).for_each(|submission| self.take(submission, &mut next));
                 }
                 () = wait_until(wake_at) => self.allocation = Allocation::Due,
-                Ok(()) = self.stop.changed(), if in_flight.is_none() => self.inbox.close(),
+                Ok(()) = self.stop.changed(), if is_staying => self.leave(Ending::Stopped, None),
+                Some(Order::HandOver { to }) = orders.recv(), if is_staying => self.leave(Ending::HandedOver, to),
+                () = newer_epoch(&mut self.signs, epoch), if is_staying => {
+                    // What is under way may have come before the other one's first record.
+                    self.leave(Ending::Deposed("another master says that it leads".to_owned()), None);
+                }
+                () = wait_until(give_up_at) => {
+                    fail(in_flight, next, &unclear("the master had to stop before the log answered"));
+                    return Ok(self.leaving.as_ref().map_or(Ending::Stopped, |leaving| leaving.ending.clone()));
+                }
+                () = wait_until(Some(look_at)), if may_look => {
+                    let log = Arc::clone(&self.log);
+                    looking = Some(Box::pin(async move { log.bounds().await }));
+                }
+                bounds = look_outcome(&mut looking), if looking.is_some() => {
+                    (looking, look_at) = (None, Instant::now() + LOOK_AT_END_INTERVAL);
+                    if in_flight.is_none() && bounds.is_ok_and(|bounds| bounds.last > self.position) {
+                        return Ok(Ending::Deposed("somebody else has written to the log".to_owned()));
+                    }
+                }
             }
+        }
+    }
+
+    /// Takes nothing any more; what is under way is finished.
+    fn leave(&mut self, ending: Ending, to: Option<String>) {
+        self.inbox.close();
+        self.leaving = Some(Leaving { ending, to, give_up_at: Instant::now() + STOP_PATIENCE });
+    }
+
+    /// Refuses what has come in and was not decided.
+    async fn turn_away(&mut self) {
+        self.inbox.close();
+        while let Some(submission) = self.inbox.recv().await {
+            let _gone = submission.reply.send(Err(SubmitError::NotLeading { leader: None, retry_after_s: 1 }));
         }
     }
 
@@ -166,7 +253,7 @@ impl<L: EventLog> Leader<L> {
 
     /// Ends a batch with an allocation when anything was decided since the last one.
     fn allocate_if_due(&mut self, next: &mut Batch) {
-        if self.allocation != Allocation::Due || self.room_in(next) == 0 {
+        if self.allocation != Allocation::Due || self.leaving.is_some() || self.room_in(next) == 0 {
             return;
         }
         match self.decide(Principal::new("master"), CommandKind::Allocate, next) {
@@ -194,10 +281,10 @@ impl<L: EventLog> Leader<L> {
             // Answers only, and everything they were decided from is durable already.
             return self.publish(batch).await.map(|()| None);
         }
-        let (log, after) = (Arc::clone(&self.log), Some(self.position));
+        let (log, reads, after) = (Arc::clone(&self.log), Arc::clone(&self.reads), self.position);
         let records: Arc<[SealedRecord]> = batch.records.clone().into();
         crate::metrics::batch_sent(&batch);
-        let appending: Appending = Box::pin(async move { log.append(after, records).await });
+        let appending: Appending = Box::pin(async move { pursuit::append(log.as_ref(), after, records, &reads).await });
         Ok(Some(InFlight { batch, began_at: Instant::now(), appending }))
     }
 
@@ -206,11 +293,7 @@ impl<L: EventLog> Leader<L> {
         sent: InFlight,
         outcome: Result<Position, AppendError>,
         next: &mut Batch,
-    ) -> Result<(), String> {
-        let outcome = match outcome {
-            Err(AppendError::Unknown { reason }) => self.find_out(&sent.batch, reason).await,
-            known => known,
-        };
+    ) -> Result<Option<String>, String> {
         match outcome {
             Ok(position) => {
                 crate::metrics::batch_durable(&sent.batch, sent.began_at);
@@ -218,16 +301,22 @@ impl<L: EventLog> Leader<L> {
                 self.durable = sent.batch.tip;
                 if std::mem::take(&mut self.is_refused) {
                     tracing::info!("the log takes writes again");
-                    self.reads.set_writable(Ok(()));
                 }
-                self.publish(sent.batch).await
+                self.reads.set_writable(Ok(()));
+                self.publish(sent.batch).await.map(|()| None)
             }
             Err(why @ (AppendError::Full { .. } | AppendError::Unavailable { .. })) => {
                 // Once for as long as it lasts.
                 if !self.is_refused {
                     tracing::warn!(%why, "the log refused an append; nothing of it was acknowledged");
                 }
-                self.start_over(sent.batch, next, why.to_string()).await
+                self.start_over(sent.batch, next, why.to_string()).await.map(|()| None)
+            }
+            Err(why @ AppendError::WrongLastPosition { .. }) => {
+                let refusal = SubmitError::NotLeading { leader: None, retry_after_s: 1 };
+                std::mem::replace(next, Batch::new(self.durable)).fail(&refusal);
+                sent.batch.fail(&refusal);
+                Ok(Some(why.to_string()))
             }
             Err(why) => {
                 let next = std::mem::replace(next, Batch::new(self.durable));
@@ -240,29 +329,6 @@ impl<L: EventLog> Leader<L> {
 
     async fn publish(&self, batch: Batch) -> Result<(), String> {
         if self.publisher.publish(batch).await { Ok(()) } else { Err("the second fold has failed".to_owned()) }
-    }
-
-    /// Looks in the log whether a batch is there after all.
-    async fn find_out(&self, batch: &Batch, reason: String) -> Result<Position, AppendError> {
-        tracing::warn!(%reason, "the outcome of an append is unknown; reading it back");
-        let wanted = self.position.next();
-        for attempt in 1..=SETTLE_ATTEMPTS {
-            let Ok(bounds) = self.log.bounds().await else {
-                tokio::time::sleep(RETRY_AFTER.min(Duration::from_millis(50) * attempt)).await;
-                continue;
-            };
-            if bounds.last < wanted {
-                return Err(AppendError::Unavailable { reason });
-            }
-            let found = self.log.read(wanted).next().await;
-            let hash = found.and_then(Result::ok).and_then(|message| message.records.first().map(|first| first.hash));
-            return if hash.is_some() && hash == batch.records.first().map(|first| first.hash) {
-                Ok(wanted)
-            } else {
-                Err(AppendError::WrongLastPosition { expected: self.position, actual: bounds.last })
-            };
-        }
-        Err(AppendError::Unknown { reason })
     }
 
     /// Drops everything that was decided and is not durable.
@@ -279,6 +345,32 @@ impl<L: EventLog> Leader<L> {
         std::mem::replace(next, Batch::new(self.durable)).fail(&why);
         self.allocation = Allocation::NotBefore(Instant::now() + RETRY_AFTER);
         Ok(())
+    }
+}
+
+fn unclear(reason: &str) -> SubmitError {
+    SubmitError::Unclear { reason: reason.to_owned() }
+}
+
+/// Answers those who wait for a batch that may be in the log, and for one that is not.
+fn fail(in_flight: Option<InFlight>, next: Batch, unclear: &SubmitError) {
+    if let Some(sent) = in_flight {
+        sent.batch.fail(unclear);
+    }
+    next.fail(&SubmitError::NotLeading { leader: None, retry_after_s: 1 });
+}
+
+/// Resolves when another master says that it leads in an epoch after this one.
+async fn newer_epoch(signs: &mut watch::Receiver<Signs>, epoch: Epoch) {
+    if signs.wait_for(|signs| signs.epoch > epoch).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+async fn look_outcome(looking: &mut Option<Looking>) -> Result<Bounds, ReadError> {
+    match looking {
+        Some(looking) => looking.as_mut().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -57,6 +57,7 @@ pub fn describe_metrics() {
     describe_gauge!("bayplan_deployments", "Deployments under way.");
     describe_gauge!("bayplan_inbox_commands", "Commands that wait to be decided.");
     describe_gauge!("bayplan_inbox_limit_commands", "How many commands may wait; beyond it they are refused.");
+    describe_gauge!("bayplan_leading", "1 on the master that leads, 0 on those that follow.");
     describe_gauge!("bayplan_log_writable", "1 while the log takes writes, 0 since it refused the last one.");
     describe_gauge!("bayplan_epoch", "The epoch of the leadership.");
 }
@@ -66,6 +67,7 @@ pub(crate) struct Load {
     pub(crate) inbox_commands: usize,
     pub(crate) inbox_limit: usize,
     pub(crate) is_writable: bool,
+    pub(crate) is_leading: bool,
 }
 
 /// Sets everything that is a picture of the state.
@@ -98,6 +100,7 @@ pub(crate) fn observe(state: &State, load: &Load) {
     gauge!("bayplan_inbox_commands").set(load.inbox_commands as f64);
     gauge!("bayplan_inbox_limit_commands").set(load.inbox_limit as f64);
     gauge!("bayplan_log_writable").set(f64::from(load.is_writable));
+    gauge!("bayplan_leading").set(f64::from(load.is_leading));
     gauge!("bayplan_epoch").set(state.epoch.0 as f64);
 }
 

@@ -2,25 +2,29 @@
 
 use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
 
-use model::{SealedRecord, Timestamp};
+use model::{SealedRecord, Seq};
 use state::State;
-
-use crate::handle::Health;
+use tokio::sync::watch;
 
 pub(crate) struct Reads {
     state: RwLock<State>,
-    leader: String,
-    started_at: Timestamp,
+    seq: watch::Sender<Seq>,
     writable: Mutex<Result<(), String>>,
 }
 
 impl Reads {
-    pub(crate) fn new(state: State, leader: String, started_at: Timestamp) -> Self {
-        Self { state: RwLock::new(state), leader, started_at, writable: Mutex::new(Ok(())) }
+    pub(crate) fn new(state: State) -> Self {
+        let seq = watch::Sender::new(state.seq);
+        Self { state: RwLock::new(state), seq, writable: Mutex::new(Ok(())) }
     }
 
     pub(crate) fn state(&self) -> RwLockReadGuard<'_, State> {
         self.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes with every batch that is folded.
+    pub(crate) fn seq(&self) -> watch::Receiver<Seq> {
+        self.seq.subscribe()
     }
 
     /// Folds records that became durable, and compares hashes where the leader recorded one.
@@ -28,23 +32,22 @@ impl Reads {
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         for sealed in records {
             state.apply(&sealed.record);
-            if let Some(recorded) = sealed.record.state_hash {
-                assert_eq!(
-                    state.hash(),
-                    recorded,
-                    "the fold of record {} differs from its leader's",
-                    sealed.record.seq
-                );
-            }
+            assert!(
+                !state.differs_from(sealed.record.state_hash),
+                "the fold of record {} differs from its leader's",
+                sealed.record.seq
+            );
         }
+        let seq = state.seq;
+        drop(state);
+        self.seq.send_replace(seq);
     }
 
     pub(crate) fn set_writable(&self, writable: Result<(), String>) {
         *self.writable.lock().unwrap_or_else(PoisonError::into_inner) = writable;
     }
 
-    pub(crate) fn health(&self) -> Health {
-        let writable = self.writable.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        Health { writable, leader: self.leader.clone(), started_at: self.started_at }
+    pub(crate) fn writable(&self) -> Result<(), String> {
+        self.writable.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

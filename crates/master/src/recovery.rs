@@ -1,21 +1,20 @@
-//! From a log to a running master: fold, start an epoch, run the loop.
+//! From a log to a running master: fold what is there, then lead or follow.
 
 use std::sync::Arc;
 
 use eventlog::{AppendError, Entry, EventLog, ReadError, committed};
-use model::{CommandKind, Position, Principal, Seq, Tip};
+use model::{Position, Seq, Tip};
 use scheduler::World;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::DropGuard;
 
-use crate::config::Config;
-use crate::contact;
+use crate::config::{Config, Standby};
 use crate::handle::{Handle, SubmitError};
-use crate::leader::{Allocation, Leader, epoch_start};
-use crate::minting::{mint, new_cluster_id};
-use crate::publisher::Publisher;
+use crate::node::{Node, lead_alone};
+use crate::peers::{self, Peers};
 use crate::reads::Reads;
+use crate::role::Door;
 use crate::sessions::Sessions;
 use crate::stream::RecordStreams;
 use crate::tasks::Tasks;
@@ -38,24 +37,20 @@ pub enum StartError {
 /// A master at work. [`Running::stop`] ends it in good order; dropping it ends it where it is, as a crash would.
 pub struct Running {
     stop: watch::Sender<bool>,
-    leader: JoinHandle<Option<Result<(), String>>>,
-    publisher: JoinHandle<Option<()>>,
-    contact: JoinHandle<Option<()>>,
+    node: JoinHandle<Option<Result<(), String>>>,
     _tasks: DropGuard,
 }
 
 impl Running {
     /// Takes no more commands, finishes what is in flight, and ends.
     pub async fn stop(self) {
-        self.contact.abort();
         let _already_stopped = self.stop.send(true);
-        let _ended = self.leader.await;
-        let _ended = self.publisher.await;
+        let _ended = self.node.await;
     }
 
-    /// Resolves when the loop has ended by itself, with the reason.
+    /// Resolves when the master has ended by itself, with the reason.
     pub async fn failed(&mut self) -> String {
-        match (&mut self.leader).await {
+        match (&mut self.node).await {
             Ok(Some(Err(reason))) => reason,
             Ok(_) => "the loop has ended".to_owned(),
             Err(panic) => format!("the loop has failed: {panic}"),
@@ -70,41 +65,69 @@ struct Recovered {
     position: Position,
 }
 
-/// Folds the log, starts an epoch in it and begins to lead.
+/// Folds the log, and begins to lead, or to follow where there may be other masters.
 pub async fn start<L: EventLog>(log: Arc<L>, config: Config) -> Result<(Handle, Running), StartError> {
-    let recovered = fold(log.as_ref()).await?;
-    let Recovered { world, tip, position } = begin_epoch(log.as_ref(), recovered, &config).await?;
-    let reads = Arc::new(Reads::new(world.state.clone(), config.leader.clone(), config.environment.now()));
+    let Recovered { world, tip, position } = fold(log.as_ref()).await?;
+    let environment = Arc::clone(&config.environment);
+    let (state, mandate, tip, position) = match config.standby {
+        Some(_) => (world.state, None, tip, position),
+        None => {
+            let mandate = lead_alone(log.as_ref(), world, tip, position, &config).await?;
+            let (tip, position) = (mandate.tip, mandate.position);
+            (mandate.world.state.clone(), Some(mandate), tip, position)
+        }
+    };
     let (tasks, guard) = Tasks::new();
+    let reads = Arc::new(Reads::new(state));
     let sessions = Arc::new(Sessions::new(config.heartbeat_interval));
-    let (publisher, publishing) = Publisher::start(&tasks, Arc::clone(&reads), Arc::clone(&sessions));
-    let (inbox_sender, inbox) = mpsc::channel(config.inbox_limit);
+    let peers = Arc::new(Peers::new(environment.random()));
     let (stop_sender, stop) = watch::channel(false);
+    let (door_sender, door) = watch::channel(Door::Shut);
+    let (orders_sender, orders) = mpsc::channel(1);
+    let leads = watch::Sender::new(mandate.is_some());
     let handle = Handle {
-        inbox: inbox_sender,
+        name: config.leader.as_str().into(),
+        started_at: environment.now(),
+        door,
+        orders: orders_sender,
         inbox_limit: config.inbox_limit,
+        leader_silence: config.standby.as_ref().map(|standby| standby.campaign_after),
+        peers: Arc::clone(&peers),
         reads: Arc::clone(&reads),
-        sessions,
+        sessions: Arc::clone(&sessions),
         streams: RecordStreams::over(Arc::clone(&log), tasks.clone()),
         tasks: tasks.clone(),
     };
-    let contact = tasks.spawn(contact::watch(handle.clone(), config.clone()));
-    let leader = Leader {
+    if let Some(Standby { heartbeat, .. }) = config.standby {
+        tasks.spawn(Arc::clone(&peers).listen(log.notices()));
+        let heralding = (Arc::clone(&peers), Arc::clone(&log), config.clone(), Arc::clone(&reads), leads.subscribe());
+        let (peers, log, config, reads, leads) = heralding;
+        tasks.spawn(peers::herald(peers, log, config, heartbeat, reads, leads));
+    }
+    let leads_already = mandate.is_some();
+    let mut is_open = handle.door.clone();
+    let node = Node {
         log,
         config,
-        world,
-        tip,
-        durable: tip,
-        position,
-        inbox,
+        handle: handle.clone(),
         reads,
-        publisher,
+        sessions,
+        peers,
+        tasks: tasks.clone(),
+        door: door_sender,
+        leads,
+        orders,
         stop,
-        allocation: Allocation::Due,
-        is_refused: false,
+        tip,
+        position,
+        candidacy: None,
+        hold_back_until: None,
     };
-    let leader = tasks.spawn(leader.run());
-    let running = Running { stop: stop_sender, leader, publisher: publishing, contact, _tasks: guard };
+    let running = Running { stop: stop_sender, node: tasks.spawn(node.run(mandate)), _tasks: guard };
+    if leads_already {
+        // Whoever has the handle may submit at once.
+        let _opened = is_open.wait_for(|door| matches!(door, Door::Open(_) | Door::Stopping)).await;
+    }
     Ok((handle, running))
 }
 
@@ -116,7 +139,7 @@ async fn fold<L: EventLog>(log: &L) -> Result<Recovered, StartError> {
         match entry? {
             Entry::Accepted { record, .. } => {
                 world.apply(&record.record);
-                if record.record.state_hash.is_some_and(|recorded| recorded != world.state.hash()) {
+                if world.state.differs_from(record.record.state_hash) {
                     return Err(StartError::Diverged(record.record.seq));
                 }
             }
@@ -126,19 +149,4 @@ async fn fold<L: EventLog>(log: &L) -> Result<Recovered, StartError> {
         }
     }
     Ok(Recovered { world, tip: records.tip(), position })
-}
-
-async fn begin_epoch<L: EventLog>(log: &L, mut from: Recovered, config: &Config) -> Result<Recovered, StartError> {
-    let environment = config.environment.as_ref();
-    let kind = CommandKind::StartEpoch {
-        cluster: new_cluster_id(environment),
-        leader: config.leader.clone(),
-        placement_policy: config.placement_policy.clone(),
-    };
-    let cause = mint(environment, Principal::new("master"), kind, from.world.state.at);
-    let sealed = epoch_start(&from.world, from.tip, cause)?;
-    let position = log.append(Some(from.position), Arc::new([sealed.clone()])).await?;
-    from.world.apply(&sealed.record);
-    let tip = Tip { seq: sealed.record.seq, epoch: sealed.record.epoch, hash: sealed.hash };
-    Ok(Recovered { world: from.world, tip, position })
 }

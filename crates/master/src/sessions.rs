@@ -43,6 +43,17 @@ impl Sessions {
         Self { heartbeat_interval, agents: Mutex::default() }
     }
 
+    /// A leadership begins: nobody was heard of yet.
+    pub(crate) fn begin(&self) {
+        self.agents().clear();
+    }
+
+    /// A leadership is over: agents go to the next leader.
+    pub(crate) fn end(&self) {
+        let contacts = std::mem::take(&mut *self.agents());
+        contacts.into_values().filter_map(|contact| contact.session).for_each(|session| session.changed.notify_one());
+    }
+
     fn agents(&self) -> MutexGuard<'_, BTreeMap<AgentId, Contact>> {
         self.agents.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -48,6 +48,8 @@ pub enum CommandKind {
     StartEpoch {
         cluster: ClusterId,
         leader: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        addresses: Option<LeaderAddresses>,
         placement_policy: Option<String>,
     },
     /// Places what is wanted and not there, asks what is not wanted to end, and moves deployments on.
@@ -146,6 +148,13 @@ pub enum CommandKind {
         framework: FrameworkId,
         task: Arc<str>,
     },
+}
+
+/// Where a leader answers, as `host:port`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub struct LeaderAddresses {
+    pub operator: String,
+    pub marathon: String,
 }
 
 /// Which tasks are meant.

@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     AgentDescription, AgentId, AppId, AppSpec, AppVersion, ClusterId, Deployment, DisconnectReason, Explanation,
-    Framework, FrameworkId, KillReason, OfferFilter, OfferId, OfferOutcome, PendingUpdate, Resources, TaskId,
-    TaskState, TaskStatus, Timestamp, Waiting, Workload,
+    Framework, FrameworkId, KillReason, LeaderAddresses, OfferFilter, OfferId, OfferOutcome, PendingUpdate, Resources,
+    TaskId, TaskState, TaskStatus, Timestamp, Waiting, Workload,
 };
 
 /// One row of a baseline.
@@ -35,6 +35,14 @@ pub enum Row {
 pub struct Header {
     pub cluster: Option<ClusterId>,
     pub leader: String,
+    #[serde(default)]
+    pub leader_addresses: Option<LeaderAddresses>,
+    /// When the present leadership began.
+    #[serde(default)]
+    pub led_since: Timestamp,
+    /// Which version of the fold makes the hashes that the present leader records.
+    #[serde(default)]
+    pub state_version: u32,
     pub placement_policy: String,
     pub next_agent: AgentId,
     pub next_offer: OfferId,

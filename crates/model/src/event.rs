@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     AgentDescription, AgentId, AppId, AppSpec, AppVersion, ClusterId, Deployment, DeploymentId, DeploymentOutcome,
-    DisconnectReason, Explanation, FrameworkId, FrameworkInfo, FrameworkRemovalReason, KillReason, OfferId, Resources,
-    Row, TaskId, TaskStatus, Timestamp, UpdateId, Workload,
+    DisconnectReason, Explanation, FrameworkId, FrameworkInfo, FrameworkRemovalReason, KillReason, LeaderAddresses,
+    OfferId, Resources, Row, TaskId, TaskStatus, Timestamp, UpdateId, Workload,
 };
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -18,6 +18,12 @@ pub enum Event {
     EpochStarted {
         cluster: ClusterId,
         leader: String,
+        /// Where the leader answers; None when nobody else could reach it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        addresses: Option<LeaderAddresses>,
+        /// Which version of the fold makes the hashes of the state that this leader records.
+        #[serde(default)]
+        state_version: u32,
     },
     PlacementPolicyChosen {
         policy: String,

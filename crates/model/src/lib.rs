@@ -24,7 +24,9 @@ mod task;
 mod time;
 
 pub use app::{AppSpec, AppVersion, Backoff, Invocation, PortProtocol, PortSpec};
-pub use command::{AgentDescription, Command, CommandKind, DisconnectReason, Principal, StatusUpdate, TaskSelection};
+pub use command::{
+    AgentDescription, Command, CommandKind, DisconnectReason, LeaderAddresses, Principal, StatusUpdate, TaskSelection,
+};
 pub use constraint::{Constraint, ConstraintOperator};
 pub use container::{Container, DockerContainer, Network, Parameter, Volume, VolumeMode};
 pub use deployment::{ActionKind, Deployment, DeploymentAction, DeploymentOutcome, DeploymentStep};

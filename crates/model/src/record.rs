@@ -183,12 +183,17 @@ mod tests {
             CommandKind::StartEpoch {
                 cluster: cluster.clone(),
                 leader: "m".into(),
+                addresses: None,
                 placement_policy: Some("best-fit".into()),
             }
         } else {
             CommandKind::Allocate
         };
-        let events = if starts { vec![Event::EpochStarted { cluster, leader: "m".into() }] } else { vec![] };
+        let events = if starts {
+            vec![Event::EpochStarted { cluster, leader: "m".into(), addresses: None, state_version: 1 }]
+        } else {
+            vec![]
+        };
         Record {
             seq: tip.seq.next(),
             epoch: if starts { tip.epoch.next() } else { tip.epoch },

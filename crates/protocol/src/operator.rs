@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use model::{
     AgentId, AppId, AppVersion, ClusterId, Connection, DeploymentId, Epoch, Explanation, FrameworkId, KillRequest,
-    OfferId, Resources, Seq, TaskFailure, TaskId, TaskState, TaskStatus, Timestamp, Waiting,
+    LeaderAddresses, OfferId, Resources, Seq, TaskFailure, TaskId, TaskState, TaskStatus, Timestamp, Waiting,
 };
 use serde::{Deserialize, Serialize};
 
@@ -26,7 +26,59 @@ pub const TASKS_PATH: &str = "/api/v1/tasks";
 /// `?from=N&follow=true`: records as lines of JSON, see [`EventsEnd`]. An empty line now and then keeps a silent
 /// connection open.
 pub const EVENTS_PATH: &str = "/api/v1/events";
+/// Answered with a [`LeaderView`].
+pub const LEADER_PATH: &str = "/api/v1/leader";
+/// Takes a [`HandOver`], and answers a [`HandedOver`] when the other one leads.
+pub const HAND_OVER_PATH: &str = "/api/v1/leader/hand-over";
 pub const POLICIES_PATH: &str = "/api/v1/placement/policies";
+
+/// Who leads, as far as the master knows that answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeaderView {
+    /// None while nobody is heard of that leads.
+    pub leader: Option<String>,
+    /// Where the last leader answers, or answered.
+    pub addresses: Option<LeaderAddresses>,
+    pub epoch: Epoch,
+    /// When the epoch began.
+    pub led_since: Timestamp,
+    pub now: Timestamp,
+    /// The master that answers, and those that it hears of.
+    pub masters: Vec<MasterView>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MasterView {
+    pub name: String,
+    pub role: MasterRole,
+    /// The last record that it has.
+    pub seq: Seq,
+    pub addresses: Option<LeaderAddresses>,
+    /// Whether it is the one that answers.
+    pub answers_this: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MasterRole {
+    Leading,
+    Following,
+}
+
+/// A leader shall let another master lead.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HandOver {
+    /// Which one; None for whoever is quickest.
+    #[serde(default)]
+    pub to: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HandedOver {
+    pub leader: String,
+    pub addresses: Option<LeaderAddresses>,
+}
 
 /// The cluster at a glance.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -39,8 +91,11 @@ pub struct ClusterStatus {
     pub seq: Seq,
     /// When the last command was decided.
     pub at: Timestamp,
-    /// When this master began to lead.
-    pub started_at: Timestamp,
+    /// Who answers, if that is not the leader: then everything here is as of `seq`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answered_by: Option<String>,
+    /// When the leader began to lead.
+    pub led_since: Timestamp,
     /// The master's clock when it answered, to reckon ages with.
     pub now: Timestamp,
     /// Why commands are refused at the moment, for example a full disk.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{ClusterId, Command, Event, OfferId, Timestamp};
+use model::{ClusterId, Command, Event, LeaderAddresses, OfferId, Timestamp};
 use placement::Policy;
 use state::State;
 
@@ -44,6 +44,7 @@ impl<'a> Draft<'a> {
         &mut self,
         cluster: &ClusterId,
         leader: &str,
+        addresses: Option<&LeaderAddresses>,
         placement_policy: Option<&str>,
     ) -> Result<(), Rejection> {
         let in_force = &self.state().header.placement_policy;
@@ -54,7 +55,12 @@ impl<'a> Draft<'a> {
         };
         policy_named(wanted)?;
         let cluster = self.state().header.cluster.as_ref().unwrap_or(cluster).clone();
-        self.events.push(Event::EpochStarted { cluster, leader: leader.to_owned() });
+        self.events.push(Event::EpochStarted {
+            cluster,
+            leader: leader.to_owned(),
+            addresses: addresses.cloned(),
+            state_version: state::VERSION,
+        });
         if wanted != in_force {
             self.events.push(Event::PlacementPolicyChosen { policy: wanted.to_owned() });
         }

@@ -68,8 +68,8 @@ impl World {
 pub fn decide(world: &World, command: &Command) -> Result<Vec<Event>, Rejection> {
     let mut draft = Draft::new(world, command);
     match &command.kind {
-        CommandKind::StartEpoch { cluster, leader, placement_policy } => {
-            draft.start_epoch(cluster, leader, placement_policy.as_deref())?;
+        CommandKind::StartEpoch { cluster, leader, addresses, placement_policy } => {
+            draft.start_epoch(cluster, leader, addresses.as_ref(), placement_policy.as_deref())?;
         }
         CommandKind::Allocate => draft.allocate()?,
         CommandKind::CreateApp { app } => draft.create_app(app)?,

@@ -32,9 +32,12 @@ impl State {
     pub(crate) fn apply_event(&mut self, event: &Event) {
         self.header.totals.events += u64::from(!matches!(event, Event::Restored { .. }));
         match event {
-            Event::EpochStarted { cluster, leader } => {
+            Event::EpochStarted { cluster, leader, addresses, state_version } => {
                 self.header.cluster.get_or_insert_with(|| cluster.clone());
                 self.header.leader.clone_from(leader);
+                self.header.leader_addresses.clone_from(addresses);
+                self.header.led_since = self.at;
+                self.header.state_version = *state_version;
             }
             Event::PlacementPolicyChosen { policy } => self.header.placement_policy.clone_from(policy),
             Event::AgentRegistered { agent, description } => self.register(*agent, description),

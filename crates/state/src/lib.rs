@@ -23,6 +23,10 @@ pub use check::Violation;
 pub use index::{AppTasks, ENDED_TASKS_KEPT, ENDED_TASKS_KEPT_PER_OWNER, FrameworkHoldings};
 pub use table::Table;
 
+/// Counts the changes of what [`State::hash`] gives for the same records. A hash that a leader of another version recorded
+/// says nothing about this one's fold.
+pub const VERSION: u32 = 1;
+
 /// Everything the log says so far.
 #[derive(Debug, Clone, Default)]
 pub struct State {
@@ -122,6 +126,12 @@ impl State {
     #[must_use]
     pub fn active_by_state(&self) -> &BTreeMap<model::TaskState, u32> {
         &self.index.active_by_state
+    }
+
+    /// Whether a hash that the present leader recorded is another one than this state's.
+    #[must_use]
+    pub fn differs_from(&self, recorded: Option<Hash>) -> bool {
+        self.header.state_version == VERSION && recorded.is_some_and(|recorded| recorded != self.hash())
     }
 
     /// The hash of everything that a baseline rebuilds; kept incrementally, the same after the same records.

@@ -11,6 +11,7 @@ pub(super) enum Route {
     Help,
     Ping,
     Info,
+    Leader,
     Deployments,
     Queue,
     Tasks,
@@ -43,8 +44,7 @@ pub(super) struct Target {
 }
 
 /// Marathon's routes that are not built yet, by the segment after `/v2`.
-const NOT_BUILT: [&str; 8] =
-    ["artifacts", "eventSubscriptions", "events", "groups", "leader", "plugins", "pods", "schema"];
+const NOT_BUILT: [&str; 7] = ["artifacts", "eventSubscriptions", "events", "groups", "plugins", "pods", "schema"];
 
 /// Mesos' own, by their first segments: its clients ask on the operator's port, where these routes are answered too.
 const NOT_BUILT_OF_MESOS: [&[&str]; 13] = [
@@ -75,6 +75,7 @@ impl Route {
             | Self::Queue
             | Self::Tasks
             | Self::AppsUnder { .. } => "GET, HEAD",
+            Self::Leader => "GET, HEAD, DELETE",
             Self::TasksDelete | Self::Restart { .. } => "POST",
             Self::Apps => "GET, HEAD, POST, PUT, PATCH",
             Self::App { .. } => "GET, HEAD, PUT, PATCH, DELETE",
@@ -104,6 +105,7 @@ fn route(method: &Method, segments: &[&str]) -> Option<Route> {
         ["help"] => Route::Help,
         ["ping"] => Route::Ping,
         ["v2", "info"] => Route::Info,
+        ["v2", "leader"] => Route::Leader,
         ["v2", "deployments"] => Route::Deployments,
         ["v2", "queue"] => Route::Queue,
         ["v2", "tasks"] => Route::Tasks,

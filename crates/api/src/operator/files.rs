@@ -12,7 +12,7 @@ use protocol::agent::READ_FILE_PATH;
 use serde::Deserialize;
 
 use super::Operator;
-use crate::Error;
+use crate::{Error, innermost};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 const FILES: [&str; 2] = ["stdout", "stderr"];
@@ -95,8 +95,4 @@ fn address_of(operator: &Operator, task: &TaskId) -> Result<String, Error> {
         Error::NotFound(message)
     })?;
     Ok(agent.description.address.clone())
-}
-
-fn innermost(error: &dyn std::error::Error) -> String {
-    std::iter::successors(Some(error), |error| error.source()).last().map(ToString::to_string).unwrap_or_default()
 }

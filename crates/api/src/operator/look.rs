@@ -109,7 +109,7 @@ fn parse_app(text: &str, field: &str) -> Result<AppId, Error> {
 }
 
 /// For ages only; what the log says has its own time.
-fn now() -> Timestamp {
+pub(super) fn now() -> Timestamp {
     let since_epoch = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     Timestamp(u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX))
 }

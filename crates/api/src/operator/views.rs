@@ -1,6 +1,6 @@
 //! Pictures of the state, for answers. Pure.
 
-use master::Health;
+use master::{Health, Role};
 use model::{Agent, App, AppSpec, Container, Invocation, Resources, Task, TaskState, Timestamp};
 use protocol::operator::{
     AgentCounts, AgentView, AppCounts, AppView, ClusterStatus, ResourceUse, TaskCounts, TaskView, WaitingApp,
@@ -20,7 +20,8 @@ pub(super) fn status(state: &State, health: Health, now: Timestamp) -> ClusterSt
         epoch: state.epoch,
         seq: state.seq,
         at: state.at,
-        started_at: health.started_at,
+        answered_by: (health.role != Role::Leading).then_some(health.name),
+        led_since: state.header.led_since,
         now,
         unwritable: health.writable.err(),
         placement_policy: state.header.placement_policy.clone(),

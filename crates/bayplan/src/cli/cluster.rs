@@ -7,6 +7,7 @@ use std::time::Duration;
 use agent::DockerEngine;
 use clap::{Args, Subcommand};
 
+use super::log::LogArgs;
 use super::parse_duration;
 
 const DEV_HELP: &str = "\
@@ -44,12 +45,21 @@ pub(crate) struct Dev {
 
     #[command(flatten)]
     pub(crate) machine: Machine,
+
+    #[command(flatten)]
+    pub(crate) log: LogArgs,
 }
 
 const MASTER_HELP: &str = "\
 Examples:
   bayplan master --dir /var/lib/bayplan/master
   bayplan master --listen 0.0.0.0:5050 --marathon-listen 0.0.0.0:8080 --token-file /etc/bayplan/token
+  bayplan master --log nats://n1:4222,nats://n2:4222,nats://n3:4222 --log-replicas 3 --strict-durability \
+      --log-monitoring http://n1:8222,http://n2:8222,http://n3:8222 \
+      --listen 10.0.0.1:5050 --marathon-listen 10.0.0.1:8080 --token-file /etc/bayplan/token
+
+Masters that share a log on NATS servers take turns: one leads, the others follow it, answer questions, pass changes on,
+and take over when it dies. `bayplan leader` shows which does what.
 
 On any address but loopback a token is needed, because whoever may start a task owns the machine:
   (umask 077; head -c 32 /dev/urandom | base64 > token)
@@ -68,6 +78,9 @@ pub(crate) struct Master {
 
     #[command(flatten)]
     pub(crate) settings: MasterSettings,
+
+    #[command(flatten)]
+    pub(crate) log: LogArgs,
 }
 
 /// Where a master answers.
@@ -95,6 +108,11 @@ pub(crate) struct MasterSettings {
     /// How often the master and its agents hear from each other at least
     #[arg(long, env = "BAYPLAN_HEARTBEAT", value_name = "TIME", default_value = "5s", value_parser = parse_duration)]
     pub(crate) heartbeat: Duration,
+
+    /// The name or address by which agents, clients and other masters reach this master; without it, where it listens, or
+    /// its machine's name when that is everywhere
+    #[arg(long, env = "BAYPLAN_ADVERTISE", value_name = "HOST")]
+    pub(crate) advertise: Option<String>,
 
     /// How this master calls itself in the log; without it, its machine's name and its port
     #[arg(long, env = "BAYPLAN_LEADER", value_name = "NAME")]

@@ -4,6 +4,28 @@ use clap::builder::BoolishValueParser;
 use clap::{Args, Subcommand};
 use model::Seq;
 
+/// Show which master leads and which follow, or let another one lead
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  bayplan leader\n  bayplan leader --json\n  bayplan leader hand-over --to m2")]
+pub(crate) struct Leader {
+    #[command(subcommand)]
+    pub(crate) command: Option<LeaderCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum LeaderCommand {
+    HandOver(HandOver),
+}
+
+/// Let another master lead; returns when it does
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  bayplan leader hand-over\n  bayplan leader hand-over --to m2")]
+pub(crate) struct HandOver {
+    /// The master that shall lead, by its name in `bayplan leader`; without it, whichever is quickest
+    #[arg(long, env = "BAYPLAN_HAND_OVER_TO", value_name = "NAME")]
+    pub(crate) to: Option<String>,
+}
+
 /// Show the cluster at a glance: leader, agents, resources, tasks, and which apps wait for what
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  bayplan status\n  bayplan status --json")]

@@ -20,7 +20,7 @@ pub(super) async fn policies(session: &mut Session) -> Result<(), Failure> {
     show(session, POLICIES_PATH, |list: &PolicyList, width| render::placement::list(list, width)).await
 }
 
-async fn show<T: DeserializeOwned + Serialize>(
+pub(super) async fn show<T: DeserializeOwned + Serialize>(
     session: &mut Session,
     path: &str,
     render: impl Fn(&T, Option<usize>) -> String,

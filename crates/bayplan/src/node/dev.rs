@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::listen::{self, Wanted};
-use super::master::{self, Doors, Leading};
+use super::master::{self, Doors, Settings, Working};
 use super::{agent, deploy, folder, signals};
 use crate::cli::cluster::Dev;
 use crate::cli::{ColorWhen, Global};
@@ -44,7 +44,7 @@ enum End {
 }
 
 pub(super) async fn run(args: Dev, global: Global) -> Result<(), Failure> {
-    let Dev { dir, deploy, listen, agent_listen, master: settings, machine } = args;
+    let Dev { dir, deploy, listen, agent_listen, master: settings, machine, log } = args;
     let (color, json) = (global.color, global.json);
     let token = global.token_file.as_deref().map(Token::read).transpose()?;
     let definitions = deploy.as_deref().map(Definitions::read).transpose()?;
@@ -57,23 +57,25 @@ pub(super) async fn run(args: Dev, global: Global) -> Result<(), Failure> {
     drop(listen::bind(agent_door).await?);
     let folder = folder::create(&folder::choose(dir, "dev"), "--dir")?;
     let stopping = CancellationToken::new();
-    let mut leading = Leading::start(doors, &folder, &settings, token.clone(), stopping.clone()).await?;
+    let settings =
+        Settings { folder: &folder, master: &settings, log: &log, token: token.clone(), stopping: stopping.clone() };
+    let mut working = Working::start(doors, settings).await?;
     ::agent::describe_metrics();
-    let operator = format!("http://{}", listen::reachable(leading.operator));
+    let operator = format!("http://{}", listen::reachable(working.operator));
     let config = Config::new(vec![operator.clone()], folder::create(&folder.join("agent"), "--dir")?);
     let config = Config { listen: agent_listen, ..agent::configure(config, machine, token.clone()) };
     let mut agent = AgentPart::start(config);
     let client = Client::new(vec![MasterUrl::parse(&operator).map_err(Failure::failed)?], token)?;
-    let marathon = format!("http://{}", listen::reachable(leading.marathon));
+    let marathon = format!("http://{}", listen::reachable(working.marathon));
     let mut out = Output::new(color, json);
     let welcome = welcome(&client, definitions.as_ref(), &mut out, color, [operator, marathon], &folder);
     let end = tokio::select! {
         () = stop.cancelled() => End::Asked,
-        reason = leading.failed() => End::MasterFailed(reason),
+        reason = working.failed() => End::MasterFailed(reason),
         ended = &mut agent.running => End::AgentFailed(ended_early(ended)),
         failure = welcome => End::NotWelcome(failure),
     };
-    finish(end, leading, agent, &stopping, color).await
+    finish(end, working, agent, &stopping, color).await
 }
 
 /// Says where to look once there is something to look at. Comes back only when that fails.
@@ -157,20 +159,20 @@ fn ended_early(ended: Result<Result<(), AgentError>, tokio::task::JoinError>) ->
 /// kept by the agent, and told at the next start.
 async fn finish(
     end: End,
-    leading: Leading,
+    working: Working,
     agent: AgentPart,
     stopping: &CancellationToken,
     color: ColorWhen,
 ) -> Result<(), Failure> {
     match end {
         End::Asked | End::NotWelcome(_) => {
-            let tasks: u32 = leading.handle.read().active_by_state().values().sum();
+            let tasks: u32 = working.handle.read().active_by_state().values().sum();
             let tasks =
                 if tasks == 0 { String::new() } else { format!(" and {}", render::count(tasks.into(), "task")) };
             note(color, &format!("Ending the cluster{tasks}; Ctrl-C again does not wait."));
             let stopped = agent.stop(Shutdown::StopTasks).await;
             stopping.cancel();
-            leading.stop().await;
+            working.stop().await;
             match end {
                 End::NotWelcome(failure) => Err(failure),
                 _ => stopped,
@@ -183,7 +185,7 @@ async fn finish(
         }
         End::AgentFailed(failure) => {
             stopping.cancel();
-            leading.stop().await;
+            working.stop().await;
             Err(failure)
         }
     }

@@ -1,14 +1,16 @@
 //! A master: its log, its loop, and the two ports it answers on.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::master::{Config, Handle, Running};
+use ::master::{Config, Handle, Running, Standby};
+use api::forward::{Door, forward};
 use api::operator::{AgentFiles, Operator};
 use axum::Router;
-use eventlog::{Options, RocksLog};
+use eventlog::{EventLog, JetStreamLog, Options, RocksLog};
+use model::LeaderAddresses;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -17,6 +19,7 @@ use super::listen::{self, Wanted};
 use super::{folder, metrics, signals};
 use crate::cli::Global;
 use crate::cli::cluster::{Master, MasterListen, MasterSettings};
+use crate::cli::log::LogArgs;
 use crate::failure::Failure;
 use crate::token::Token;
 
@@ -32,8 +35,18 @@ pub(super) struct Doors {
     marathon: TcpListener,
 }
 
+/// What a master is started with.
+pub(super) struct Settings<'a> {
+    pub(super) folder: &'a Path,
+    pub(super) master: &'a MasterSettings,
+    pub(super) log: &'a LogArgs,
+    pub(super) token: Option<Token>,
+    /// Ends the streams.
+    pub(super) stopping: CancellationToken,
+}
+
 /// A master at work.
-pub(super) struct Leading {
+pub(super) struct Working {
     pub(super) handle: Handle,
     running: Running,
     servers: JoinSet<()>,
@@ -62,18 +75,19 @@ pub(super) async fn run(args: Master, global: Global) -> Result<(), Failure> {
     let stop = signals::watch(global.color, FORCED)?;
     let doors = Doors::open(&args.listen).await?;
     let folder = folder::create(&folder::choose(args.dir, "master"), "--dir")?;
-    let mut leading = Leading::start(doors, &folder, &args.settings, token, stop.clone()).await?;
+    let settings = Settings { folder: &folder, master: &args.settings, log: &args.log, token, stopping: stop.clone() };
+    let mut working = Working::start(doors, settings).await?;
     tracing::info!(
-        operator = %leading.operator, marathon = %leading.marathon, folder = %folder.display(), "the master leads"
+        operator = %working.operator, marathon = %working.marathon, folder = %folder.display(), "the master answers"
     );
     let failed = tokio::select! {
         () = stop.cancelled() => None,
-        reason = leading.failed() => Some(reason),
+        reason = working.failed() => Some(reason),
     };
     stop.cancel();
     match failed {
         None => {
-            leading.stop().await;
+            working.stop().await;
             Ok(())
         }
         Some(reason) => Err(gave_up(&reason)),
@@ -84,24 +98,41 @@ pub(super) fn gave_up(reason: &str) -> Failure {
     Failure::failed(format!("the master gave up: {reason}; nothing acknowledged is lost, start it again"))
 }
 
-impl Leading {
-    /// Folds the log in `folder` and begins to lead and to answer. `stopping` ends the streams.
-    pub(super) async fn start(
+impl Working {
+    /// Folds the log, and begins to lead or to follow, and to answer.
+    pub(super) async fn start(doors: Doors, settings: Settings<'_>) -> Result<Self, Failure> {
+        let failed = |error: eventlog::OpenError| Failure::failed(error.to_string());
+        match settings.log.jetstream() {
+            None => {
+                let log = RocksLog::open(settings.folder.join(LOG_FOLDER), Options::default()).await;
+                Self::start_on(log.map_err(failed)?, None, doors, settings).await
+            }
+            Some(options) => {
+                let standby = Standby { campaign_after: settings.log.leader_timeout, ..Standby::default() };
+                let log = JetStreamLog::open(options).await.map_err(failed)?;
+                Self::start_on(log, Some(standby), doors, settings).await
+            }
+        }
+    }
+
+    async fn start_on<L: EventLog>(
+        log: L,
+        standby: Option<Standby>,
         doors: Doors,
-        folder: &Path,
-        settings: &MasterSettings,
-        token: Option<Token>,
-        stopping: CancellationToken,
+        settings: Settings<'_>,
     ) -> Result<Self, Failure> {
+        let Settings { folder: _, master: settings, log: _, token, stopping } = settings;
         let render = metrics::install()?;
         ::master::describe_metrics();
         let operator = local_address(&doors.operator)?;
         let marathon = local_address(&doors.marathon)?;
-        let log = RocksLog::open(folder.join(LOG_FOLDER), Options::default()).await;
-        let log = log.map_err(|error| Failure::failed(error.to_string()))?;
+        let reached_at = |address| advertised(settings.advertise.as_deref(), address);
+        let addresses = Some(LeaderAddresses { operator: reached_at(operator), marathon: reached_at(marathon) });
         let leader = settings.leader.clone().unwrap_or_else(|| format!("{}:{}", machine_name(), operator.port()));
         let config = Config {
             leader,
+            addresses: addresses.clone(),
+            standby,
             placement_policy: settings.placement.clone(),
             heartbeat_interval: settings.heartbeat,
             agent_timeout: settings.agent_timeout,
@@ -109,11 +140,14 @@ impl Leading {
         };
         let started = ::master::start(Arc::new(log), config).await;
         let (handle, running) = started.map_err(|error| Failure::failed(error.to_string()))?;
-        let files = AgentFiles::new(http()?, token.as_ref().map(|token| token.reveal().to_owned()));
-        let asked = Operator { handle: handle.clone(), metrics: render, files, stopping: stopping.clone() };
+        let http = http()?;
+        let files = AgentFiles::new(http.clone(), token.as_ref().map(|token| token.reveal().to_owned()));
+        let asked = Operator { handle: handle.clone(), addresses, metrics: render, files, stopping: stopping.clone() };
         // One router on both ports: it is what keeps partial updates from undoing each other.
         let routes = api::marathon::router(handle.clone());
         let both = api::operator::router(asked).merge(routes.clone());
+        let both = forward(both, handle.clone(), http.clone(), Door::Operator);
+        let routes = forward(routes, handle.clone(), http, Door::Marathon);
         let token = token.map(|token| api::Token::new(token.reveal()));
         let mut servers = JoinSet::new();
         servers.spawn(serve(doors.operator, api::guard(both, token.clone()), stopping.clone()));
@@ -144,14 +178,39 @@ fn local_address(listener: &TcpListener) -> Result<SocketAddr, Failure> {
     listener.local_addr().map_err(|error| Failure::failed(format!("a listener has no address: {error}")))
 }
 
-/// For asking agents for files.
+/// For asking agents for files, and the leader for changes.
 fn http() -> Result<reqwest::Client, Failure> {
     let client = reqwest::Client::builder().no_proxy().connect_timeout(CONNECT_TIMEOUT).build();
     client.map_err(|error| Failure::failed(format!("cannot set up HTTP: {error}")))
+}
+
+/// Where others reach a listener.
+fn advertised(host: Option<&str>, listening: SocketAddr) -> String {
+    match (host, listening.ip()) {
+        (Some(host), _) if host.parse::<std::net::Ipv6Addr>().is_ok() => format!("[{host}]:{}", listening.port()),
+        (Some(host), _) => format!("{host}:{}", listening.port()),
+        (None, IpAddr::V4(ip)) if ip.is_unspecified() => format!("{}:{}", machine_name(), listening.port()),
+        (None, IpAddr::V6(ip)) if ip.is_unspecified() => format!("{}:{}", machine_name(), listening.port()),
+        (None, _) => listening.to_string(),
+    }
 }
 
 fn machine_name() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let name = name.trim();
     if name.is_empty() { "localhost".to_owned() } else { name.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_master_is_reached_where_it_listens_or_where_it_says() {
+        let at = |host, listening: &str| advertised(host, listening.parse().expect("an address"));
+        assert_eq!(at(None, "10.0.0.1:5050"), "10.0.0.1:5050");
+        assert_eq!(at(Some("m1.example"), "0.0.0.0:5050"), "m1.example:5050");
+        assert_eq!(at(Some("::2"), "[::]:5050"), "[::2]:5050");
+        assert_eq!(at(None, "0.0.0.0:5050"), format!("{}:5050", machine_name()));
+    }
 }

@@ -36,7 +36,7 @@ pub(crate) fn lines(record: &Record) -> String {
 
 fn describe(event: &Event, at: Timestamp) -> String {
     match event {
-        Event::EpochStarted { cluster, leader } => format!("{} leads cluster {cluster}", one_line(leader)),
+        Event::EpochStarted { cluster, leader, .. } => format!("{} leads cluster {cluster}", one_line(leader)),
         Event::PlacementPolicyChosen { policy } => policy.clone(),
         Event::AgentRegistered { agent, description } | Event::AgentReconnected { agent, description } => {
             format!("{agent} {}", machine(description))

@@ -12,8 +12,11 @@ pub(crate) fn status(status: &ClusterStatus) -> String {
     let mut line = |name: &str, value: String| text.push_str(&format!("  {name:<10} {value}\n"));
     line(
         "leader",
-        format!("{}, for {}, epoch {}", one_line(&status.leader), age(status.started_at, status.now), status.epoch),
+        format!("{}, for {}, epoch {}", one_line(&status.leader), age(status.led_since, status.now), status.epoch),
     );
+    if let Some(master) = &status.answered_by {
+        line("", format!("this is what {} knows, which follows", one_line(master)));
+    }
     line("log", format!("{}, the last at {}", count(status.seq.0, "record"), moment(status.at)));
     if let Some(reason) = &status.unwritable {
         line("", styled(BAD, &format!("takes no changes: {}", one_line(reason))));

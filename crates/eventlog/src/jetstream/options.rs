@@ -85,6 +85,11 @@ impl JetStreamOptions {
     pub(super) fn subject(&self) -> String {
         format!("bayplan.{}.log", self.cluster)
     }
+
+    /// Outside of the stream.
+    pub(super) fn notices_subject(&self) -> String {
+        format!("bayplan.{}.notices", self.cluster)
+    }
 }
 
 /// The lowest version of nats-server that is supported, see [`OpenError::OldServer`].

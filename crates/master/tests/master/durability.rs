@@ -6,7 +6,7 @@ use eventlog::{AppendError, EventLog, Fault, Lands};
 use master::{Follow, SubmitError};
 use model::{Position, Seq};
 
-use crate::support::{DEADLINE, create, id, log, start, until};
+use crate::support::{self, DEADLINE, create, id, log, start, until};
 
 #[tokio::test]
 async fn neither_answers_nor_reads_nor_refusals_run_ahead_of_the_log() {
@@ -72,17 +72,46 @@ async fn a_full_disk_refuses_writes_keeps_reads_and_heals_by_itself() {
 }
 
 #[tokio::test]
-async fn an_unknown_outcome_is_settled_by_reading_back() {
-    for (lands, there) in [(Lands::Now, true), (Lands::Never, false)] {
+async fn an_unknown_outcome_is_pursued_until_it_is_known() {
+    for lands in [Lands::Now, Lands::Never, Lands::Later] {
         let log = log();
         let (handle, running) = start(&log).await;
         log.once(Fault::Ambiguous { lands });
-        let answer = create(&handle, "a").await;
-        assert_eq!(answer.is_ok(), there, "{answer:?}");
-        assert_eq!(handle.read().apps.contains(&id("a")), there);
+        log.once(Fault::Ambiguous { lands: Lands::Never });
+        log.once(Fault::Refuse(AppendError::Unavailable { reason: "nobody there".to_owned() }));
+        create(&handle, "a").await.expect("settled");
+        assert_eq!(handle.health().writable, Ok(()));
+        // A copy that comes late finds its place taken.
+        if let Some(late) = log.land().await {
+            assert!(matches!(late, Err(AppendError::WrongLastPosition { .. })), "{late:?}");
+        }
         create(&handle, "b").await.expect("the master goes on");
+        assert_eq!(handle.read().check(), vec![]);
         running.stop().await;
     }
+}
+
+#[tokio::test]
+async fn a_batch_of_unknown_outcome_whose_place_was_taken_has_changed_nothing() {
+    let log = log();
+    let (handle, mut running) = start(&log).await;
+    log.always(Fault::Ambiguous { lands: Lands::Never });
+    let submitted = tokio::spawn({
+        let handle = handle.clone();
+        async move { create(&handle, "a").await }
+    });
+    let pursued = tokio::time::timeout(DEADLINE, async {
+        while handle.health().writable.is_ok() {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    });
+    pursued.await.expect("in time");
+    assert!(!submitted.is_finished());
+    let (_other, _other_running) = start(&support::undisturbed(&log)).await;
+    log.heal();
+    let why = submitted.await.expect("no panic").expect_err("deposed");
+    assert!(matches!(why, SubmitError::NotLeading { .. }), "{why}");
+    assert!(running.failed().await.contains("somebody else"));
 }
 
 #[tokio::test]
@@ -110,7 +139,7 @@ async fn somebody_elses_write_ends_the_leadership() {
     let (handle, mut running) = start(&log).await;
     let (other, _other_running) = start(&log).await;
     let why = create(&handle, "a").await.expect_err("deposed");
-    assert_eq!(why, SubmitError::Stopping);
+    assert!(matches!(why, SubmitError::NotLeading { .. }), "{why}");
     assert!(running.failed().await.contains("somebody else"));
     create(&other, "a").await.expect("the new leader leads");
     let last = log.bounds().await.expect("readable").last;

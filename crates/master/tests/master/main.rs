@@ -2,4 +2,5 @@
 
 mod agents;
 mod durability;
+mod leadership;
 mod support;

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use eventlog::{FaultyLog, MemoryLog};
-use master::{Committed, Config, Handle, Running, SubmitError};
-use model::{AgentDescription, AppId, AppSpec, Backoff, CommandKind, Invocation, Principal, Resources, Scalar};
+use master::{Committed, Config, Handle, Role, Running, Standby, SubmitError};
+use model::{
+    AgentDescription, AppId, AppSpec, Backoff, CommandKind, Invocation, LeaderAddresses, Principal, Resources, Scalar,
+};
 
 pub(crate) type Log = FaultyLog<MemoryLog>;
 
@@ -15,6 +17,34 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
 
 pub(crate) fn log() -> Log {
     FaultyLog::new(MemoryLog::new(1 << 20))
+}
+
+/// The same log, without the faults that were planned for it.
+pub(crate) fn undisturbed(log: &Log) -> Log {
+    FaultyLog::new(log.inner().clone())
+}
+
+/// A master that shares its log with others.
+pub(crate) async fn join(log: &Log, name: &str) -> (Handle, Running) {
+    let standby = Standby { heartbeat: Duration::from_millis(20), campaign_after: Duration::from_millis(150) };
+    let addresses = LeaderAddresses { operator: format!("{name}:5050"), marathon: format!("{name}:8080") };
+    let config = Config {
+        leader: name.to_owned(),
+        addresses: Some(addresses),
+        standby: Some(standby),
+        state_hash_interval: 3,
+        ..Config::default()
+    };
+    master::start(Arc::new(log.clone()), config).await.expect("the master starts")
+}
+
+pub(crate) async fn until_role(handle: &Handle, holds: impl Fn(&Role) -> bool) {
+    let waited = tokio::time::timeout(DEADLINE, async {
+        while !holds(&handle.role()) {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    });
+    assert!(waited.await.is_ok(), "it stays {:?}", handle.role());
 }
 
 pub(crate) async fn start(log: &Log) -> (Handle, Running) {

@@ -31,6 +31,7 @@ impl Cluster {
         let start = CommandKind::StartEpoch {
             cluster: ClusterId::new("test"),
             leader: "m1".to_owned(),
+            addresses: None,
             placement_policy: Some(policy.to_owned()),
         };
         cluster.run(start).expect("an epoch starts");

@@ -76,7 +76,12 @@ fn cluster_events() -> Vec<Event> {
     };
     let framework = FrameworkId::SERVICES;
     vec![
-        Event::EpochStarted { cluster: ClusterId::new("c1"), leader: "box:5050".into() },
+        Event::EpochStarted {
+            cluster: ClusterId::new("c1"),
+            leader: "box:5050".into(),
+            addresses: None,
+            state_version: 1,
+        },
         Event::PlacementPolicyChosen { policy: "best-fit".into() },
         Event::AgentRegistered { agent, description: description() },
         Event::AgentDisconnected { agent, reason: DisconnectReason::HeartbeatsMissed },

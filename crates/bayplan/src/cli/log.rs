@@ -1,0 +1,116 @@
+//! Where a log is, as every command takes it that opens one.
+
+use std::time::Duration;
+
+use clap::Args;
+use eventlog::JetStreamOptions;
+
+use super::parse_duration;
+
+/// Where the cluster's log is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum LogPlace {
+    /// In the process's own folder, kept by RocksDB.
+    Folder,
+    /// On NATS servers.
+    Nats(Vec<String>),
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Log options")]
+pub(crate) struct LogArgs {
+    /// Where the log is: folder (in --dir, for one master), or NATS servers, separated by commas, that several masters share:
+    /// nats://host:4222,nats://other:4222
+    #[arg(long, env = "BAYPLAN_LOG", value_name = "LOG", default_value = "folder", value_parser = parse_place)]
+    pub(crate) log: LogPlace,
+
+    /// The cluster's name on the NATS servers: its stream is BAYPLAN_<NAME>
+    #[arg(long, env = "BAYPLAN_CLUSTER", value_name = "NAME", default_value = "default")]
+    pub(crate) cluster: String,
+
+    /// How many NATS servers keep a copy of the stream, when it is made: 1, 3 or 5
+    #[arg(long, env = "BAYPLAN_LOG_REPLICAS", value_name = "N", default_value_t = 1)]
+    pub(crate) log_replicas: usize,
+
+    /// How large the stream may get, when it is made: bytes, or as 512MB or 16GB; when it is full, changes are refused
+    #[arg(long, env = "BAYPLAN_LOG_MAX_BYTES", value_name = "SIZE", default_value = "4GB", value_parser = parse_size)]
+    pub(crate) log_max_bytes: u64,
+
+    /// Where the NATS servers answer monitoring, separated by commas: only there they tell whether they sync what they
+    /// acknowledge
+    #[arg(long, env = "BAYPLAN_LOG_MONITORING", value_name = "URL", value_delimiter = ',')]
+    pub(crate) log_monitoring: Vec<String>,
+
+    /// Refuse to start unless every NATS server is known to sync before it acknowledges
+    #[arg(long, env = "BAYPLAN_STRICT_DURABILITY")]
+    pub(crate) strict_durability: bool,
+
+    /// After how much silence of the leader another master tries to lead
+    #[arg(long, env = "BAYPLAN_LEADER_TIMEOUT", value_name = "TIME", default_value = "600ms", value_parser = parse_duration)]
+    pub(crate) leader_timeout: Duration,
+}
+
+impl LogArgs {
+    /// None when the log is in a folder.
+    pub(crate) fn jetstream(&self) -> Option<JetStreamOptions> {
+        let LogPlace::Nats(servers) = &self.log else { return None };
+        Some(JetStreamOptions {
+            servers: servers.clone(),
+            cluster: self.cluster.clone(),
+            replicas: self.log_replicas,
+            max_bytes: self.log_max_bytes,
+            monitoring: self.log_monitoring.clone(),
+            strict_durability: self.strict_durability,
+            ..JetStreamOptions::default()
+        })
+    }
+}
+
+fn parse_place(text: &str) -> Result<LogPlace, String> {
+    if text == "folder" {
+        return Ok(LogPlace::Folder);
+    }
+    let servers: Vec<String> = text.split(',').map(|server| server.trim().to_owned()).collect();
+    let is_nats = |server: &String| ["nats://", "tls://"].iter().any(|scheme| server.starts_with(scheme));
+    if servers.iter().all(is_nats) {
+        return Ok(LogPlace::Nats(servers));
+    }
+    Err("is neither 'folder' nor NATS servers such as nats://127.0.0.1:4222".to_owned())
+}
+
+fn parse_size(text: &str) -> Result<u64, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let factor = match &text[digits.len()..] {
+        "" | "B" => 1,
+        "KB" => 1 << 10,
+        "MB" => 1 << 20,
+        "GB" => 1 << 30,
+        unit => return Err(format!("has the unit '{unit}'; use B, KB, MB or GB")),
+    };
+    let count: u64 = digits.parse().map_err(|_| "is no size such as 512MB".to_owned())?;
+    count.checked_mul(factor).filter(|bytes| *bytes > 0).ok_or_else(|| "is out of range".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_is_in_a_folder_or_on_servers() {
+        assert_eq!(parse_place("folder"), Ok(LogPlace::Folder));
+        let two = vec!["nats://a:1".to_owned(), "tls://b".to_owned()];
+        assert_eq!(parse_place("nats://a:1, tls://b"), Ok(LogPlace::Nats(two)));
+        for wrong in ["", "kafka://a", "nats://a,http://b"] {
+            assert!(parse_place(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn sizes_have_units() {
+        assert_eq!(parse_size("1024"), Ok(1024));
+        assert_eq!(parse_size("512MB"), Ok(512 << 20));
+        for wrong in ["", "GB", "1TB", "0", "-1", "99999999999999GB"] {
+            assert!(parse_size(wrong).is_err(), "{wrong}");
+        }
+    }
+}
