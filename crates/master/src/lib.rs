@@ -13,6 +13,7 @@ mod batch;
 mod config;
 mod contact;
 mod environment;
+mod frameworks;
 mod handle;
 mod leader;
 mod metrics;
@@ -30,6 +31,7 @@ mod tasks;
 
 pub use config::{Config, Standby};
 pub use environment::{Environment, System};
+pub use frameworks::{CallRefused, FrameworkStream};
 pub use handle::{Committed, HandOverError, Handle, Health, SubmitError};
 pub use metrics::describe_metrics;
 pub use peers::Peer;

@@ -16,6 +16,8 @@ use state::State;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 
+use crate::config::Config;
+use crate::frameworks::Frameworks;
 use crate::handle::{Committed, Handle, SubmitError};
 
 /// How many events may wait for an agent that reads slowly.
@@ -23,6 +25,7 @@ const EVENTS_WAITING: usize = 4;
 
 pub(crate) struct Sessions {
     heartbeat_interval: Duration,
+    pub(crate) frameworks: Frameworks,
     agents: Mutex<BTreeMap<AgentId, Contact>>,
 }
 
@@ -39,8 +42,9 @@ struct Session {
 }
 
 impl Sessions {
-    pub(crate) fn new(heartbeat_interval: Duration) -> Self {
-        Self { heartbeat_interval, agents: Mutex::default() }
+    pub(crate) fn new(config: &Config) -> Self {
+        let frameworks = Frameworks::new(Arc::clone(&config.environment));
+        Self { heartbeat_interval: config.heartbeat_interval, frameworks, agents: Mutex::default() }
     }
 
     /// A leadership begins: nobody was heard of yet.
@@ -48,8 +52,9 @@ impl Sessions {
         self.agents().clear();
     }
 
-    /// A leadership is over: agents go to the next leader.
+    /// A leadership is over: agents and frameworks go to the next leader.
     pub(crate) fn end(&self) {
+        self.frameworks.end();
         let contacts = std::mem::take(&mut *self.agents());
         contacts.into_values().filter_map(|contact| contact.session).for_each(|session| session.changed.notify_one());
     }
