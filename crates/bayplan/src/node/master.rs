@@ -136,6 +136,7 @@ impl Working {
             placement_policy: settings.placement.clone(),
             heartbeat_interval: settings.heartbeat,
             agent_timeout: settings.agent_timeout,
+            offer_timeout: settings.offer_timeout,
             ..Config::default()
         };
         let started = ::master::start(Arc::new(log), config).await;
