@@ -6,6 +6,7 @@ mod agents;
 mod constraints;
 mod dependencies;
 mod docker;
+mod failover;
 mod full_disk;
 mod harness;
 mod many;

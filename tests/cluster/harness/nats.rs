@@ -91,10 +91,6 @@ impl Nats {
         self.servers.len()
     }
 
-    pub(crate) fn port(&self, number: usize) -> u16 {
-        self.servers[number].port
-    }
-
     pub(crate) fn signal(&self, number: usize, signal: Signal) {
         let pid = self.servers[number].child.id();
         kill(Pid::from_raw(pid.cast_signed()), signal).expect("the server is there");
