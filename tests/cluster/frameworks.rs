@@ -10,6 +10,11 @@ fn cpus(offer: &Value) -> f64 {
     offer["resources"][0]["scalar"]["value"].as_f64().expect("cpus")
 }
 
+fn listed(cluster: &Cluster) -> Value {
+    let list: Value = serde_json::from_str(&cluster.told(&["task", "list", "--json"])).expect("JSON");
+    list["tasks"].clone()
+}
+
 #[test]
 fn a_framework_runs_a_process_and_finds_it_again_after_a_failover_and_a_restart() {
     let mut cluster = Cluster::dev("45000-45009", &[]);
@@ -18,7 +23,7 @@ fn a_framework_runs_a_process_and_finds_it_again_after_a_failover_and_a_restart(
     assert_eq!(cpus(&offer), 8.0);
     framework.launch(&offer, "sleeper", "echo I am $MESOS_TASK_ID; exec sleep 1000", 3600.0);
     framework.update("sleeper", "TASK_RUNNING");
-    let tasks = cluster.get("/api/v1/tasks")["tasks"].clone();
+    let tasks = listed(&cluster);
     let id = tasks[0]["id"].as_str().expect("an id").to_owned();
     assert_eq!((tasks[0]["own_id"].as_str(), tasks[0]["app"].is_null()), (Some("sleeper"), true), "{tasks}");
     eventually("its output is there", || cluster.logs(&id).contains("I am sleeper").then_some(()));
@@ -57,7 +62,7 @@ fn a_framework_kills_declines_revives_and_is_torn_down_with_its_tasks() {
     framework.update("second", "TASK_RUNNING");
     framework.call("TEARDOWN", Value::Null);
     assert!(framework.next().is_none());
-    eventually("its task is gone", || cluster.get("/api/v1/tasks")["tasks"].as_array()?.is_empty().then_some(()));
+    eventually("its task is gone", || listed(&cluster).as_array()?.is_empty().then_some(()));
 }
 
 #[test]
