@@ -40,7 +40,7 @@ fn a_subscription_is_read_with_its_defaults() {
     assert!(said.contains("must be the same"), "{said}");
 }
 
-fn accept(task: Value) -> LaunchRequest {
+fn accept(task: &Value) -> LaunchRequest {
     let body = json!({
         "type": "ACCEPT",
         "framework_id": {"value": "c-0001"},
@@ -78,13 +78,13 @@ fn task(more: &Value) -> Value {
 
 #[test]
 fn a_task_becomes_what_an_agent_can_run() {
-    let LaunchRequest::Task { info, agent, resources } = accept(task(&json!({}))) else { panic!("valid") };
+    let LaunchRequest::Task { info, agent, resources } = accept(&task(&json!({}))) else { panic!("valid") };
     assert_eq!((&*info.id, agent, info.kill_grace_ms), ("t-1", AgentId(3), 2_000));
     assert_eq!(info.invocation, Invocation::Shell("sleep 1".to_owned()));
     assert_eq!(resources.to_string(), "cpus:0.3;mem:64;disk:0;gpus:0;ports:[31000-31001]");
 
     let direct = json!({"command": {"shell": false, "value": "/bin/echo", "arguments": ["echo", "hi"]}});
-    let LaunchRequest::Task { info, .. } = accept(task(&direct)) else { panic!("valid") };
+    let LaunchRequest::Task { info, .. } = accept(&task(&direct)) else { panic!("valid") };
     assert_eq!(info.invocation, Invocation::Args(vec!["/bin/echo".to_owned(), "hi".to_owned()]));
 
     let docker = json!({
@@ -93,7 +93,7 @@ fn a_task_becomes_what_an_agent_can_run() {
             "image": "nginx", "network": "BRIDGE", "port_mappings": [{"host_port": 31000, "container_port": 80}],
         }},
     });
-    let LaunchRequest::Task { info, .. } = accept(task(&docker)) else { panic!("valid") };
+    let LaunchRequest::Task { info, .. } = accept(&task(&docker)) else { panic!("valid") };
     assert_eq!((info.ports[0].host_port, info.ports[0].container_port), (31_000, Some(80)));
     assert_eq!(info.invocation, Invocation::ImageDefault);
 }
@@ -117,7 +117,7 @@ fn what_cannot_be_run_so_is_refused_by_name() {
         ),
     ];
     for (more, expected) in cases {
-        let LaunchRequest::Invalid { task, reason, .. } = accept(task(&more)) else { panic!("{more} is invalid") };
+        let LaunchRequest::Invalid { task, reason, .. } = accept(&task(&more)) else { panic!("{more} is invalid") };
         assert_eq!(&*task, "t-1");
         assert!(reason.contains(expected), "{reason}");
     }

@@ -140,7 +140,7 @@ pub fn parse_call(body: &[u8]) -> Result<Call, CallError> {
     let call = match kind.as_str() {
         "SUBSCRIBE" => {
             let subscribe = wire.subscribe.ok_or_else(|| missing("subscribe"))?;
-            CallKind::Subscribe(subscribe.subscription(framework.clone()).map_err(CallError::Invalid)?)
+            CallKind::Subscribe(subscribe.subscription(framework.as_deref()).map_err(CallError::Invalid)?)
         }
         "TEARDOWN" => CallKind::Teardown,
         "ACCEPT" => accept(wire.accept.ok_or_else(|| missing("accept"))?)?,

@@ -38,10 +38,10 @@ struct WireFramework {
 
 impl WireSubscribe {
     /// `outer` is the id beside the call's type, which must be the same.
-    pub(super) fn subscription(self, outer: Option<String>) -> Result<Subscription, String> {
+    pub(super) fn subscription(self, outer: Option<&str>) -> Result<Subscription, String> {
         let Self { framework_info: wire, suppressed_roles } = self;
         let framework = wire.id.map(|id| id.value).filter(|id| !id.is_empty());
-        if framework != outer {
+        if framework.as_deref() != outer {
             return Err("subscribe.framework_info.id and framework_id must be the same, or both left out".to_owned());
         }
         let role = match (wire.role, wire.roles.as_slice()) {
