@@ -373,7 +373,9 @@ pub(crate) async fn watch(handle: Handle, config: Config) {
     let offer_timeout_ms = u64::try_from(config.offer_timeout.as_millis()).unwrap_or(u64::MAX);
     loop {
         look.tick().await;
-        if handle.read().header.offer_timeout_ms != Some(offer_timeout_ms) {
+        // A log that does not say keeps the default, so that a master that wants just that has nothing to record.
+        let in_force = handle.read().header.offer_timeout_ms.unwrap_or(scheduler::DEFAULT_OFFER_TIMEOUT_MS);
+        if in_force != offer_timeout_ms {
             submit(&handle, CommandKind::ChooseOfferTimeout { offer_timeout_ms }).await;
         }
         let subscribed: BTreeSet<FrameworkId> = {
