@@ -7,6 +7,7 @@ mod constraints;
 mod dependencies;
 mod docker;
 mod failover;
+mod frameworks;
 mod full_disk;
 mod harness;
 mod log_commands;

@@ -22,6 +22,8 @@ pub struct Config {
     pub heartbeat_interval: Duration,
     /// How long an agent may be away before its tasks are given up.
     pub agent_timeout: Duration,
+    /// How long a framework may keep an offer.
+    pub offer_timeout: Duration,
     /// How many commands may wait to be decided; beyond it, submitters are told to come back.
     pub inbox_limit: usize,
     /// How many records one append holds at most.
@@ -78,6 +80,7 @@ impl Default for Config {
             placement_policy: None,
             heartbeat_interval: Duration::from_secs(5),
             agent_timeout: Duration::from_secs(75),
+            offer_timeout: Duration::from_millis(scheduler::DEFAULT_OFFER_TIMEOUT_MS),
             inbox_limit: 4_096,
             batch_limit: 512,
             state_hash_interval: 1_024,

@@ -16,6 +16,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use crate::batch::Submission;
 use crate::config::{Config, Standby};
 use crate::contact;
+use crate::frameworks;
 use crate::handle::{Handle, SubmitError};
 use crate::leader::{Allocation, Ending, Leader, Left, epoch_start};
 use crate::minting::{mint, new_cluster_id};
@@ -119,6 +120,7 @@ impl<L: EventLog> Node<L> {
         self.door.send_replace(Door::Open(inbox_sender));
         self.leads.send_replace(true);
         let contact = self.tasks.spawn(contact::watch(self.handle.clone(), self.config.clone()));
+        let frameworks = self.tasks.spawn(frameworks::watch(self.handle.clone(), self.config.clone()));
         let leader = Leader {
             log: Arc::clone(&self.log),
             config: self.config.clone(),
@@ -138,6 +140,7 @@ impl<L: EventLog> Node<L> {
         };
         let left = leader.run(&mut self.orders).await;
         contact.abort();
+        frameworks.abort();
         self.leads.send_replace(false);
         let Left { ending, tip, position } = left?;
         self.door.send_replace(if ending == Ending::Stopped { Door::Stopping } else { Door::Shut });

@@ -1,4 +1,4 @@
-//! Makes durable records visible, in order: reads first, then answers, then the agents' sessions.
+//! Makes durable records visible, in order: reads first, then answers, then the sessions of agents and frameworks.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -49,6 +49,7 @@ async fn publish(mut publications: mpsc::Receiver<Publication>, reads: Arc<Reads
         match publication {
             Publication::Batch(batch, position) => {
                 reads.apply(&batch.records, batch.tip, position);
+                sessions.frameworks.publish(&batch.records);
                 let concerned = agents_concerned(&batch.records);
                 batch.release();
                 sessions.wake(&concerned);

@@ -87,7 +87,7 @@ pub async fn start<L: EventLog>(log: Arc<L>, config: Config) -> Result<(Handle, 
     let (tasks, guard) = Tasks::new();
     let reads = Arc::new(Reads::new(world.state.clone(), tip, tip_at, feed));
     let mandate = leads_already.then_some(Mandate { world, tip, position });
-    let sessions = Arc::new(Sessions::new(config.heartbeat_interval));
+    let sessions = Arc::new(Sessions::new(&config));
     let peers = Arc::new(Peers::new(environment.random()));
     let (stop_sender, stop) = watch::channel(false);
     let (door_sender, door) = watch::channel(Door::Shut);

@@ -21,6 +21,8 @@ impl State {
             .chain(self.offers.values().cloned().map(Row::Offer))
             .chain(self.apps.values().cloned().map(Row::App))
             .chain(self.deployments.values().cloned().map(Row::Deployment))
+            .chain(self.frameworks.values().cloned().map(Row::Framework))
+            .chain(self.filters.values().copied().map(Row::Filter))
     }
 
     /// Folds a baseline that was made after record `seq`.

@@ -42,6 +42,8 @@ impl State {
         self.tasks.track(on);
         self.offers.track(on);
         self.deployments.track(on);
+        self.frameworks.track(on);
+        self.filters.track(on);
     }
 
     /// What changed since this was last called, or since tracking began.
@@ -58,6 +60,14 @@ impl State {
             self.deployments
                 .take_touched()
                 .map(|(id, row)| (RowKey::Deployment(id), row.cloned().map(Row::Deployment))),
+        );
+        rows.extend(
+            self.frameworks.take_touched().map(|(id, row)| (RowKey::Framework(id), row.cloned().map(Row::Framework))),
+        );
+        rows.extend(
+            self.filters
+                .take_touched()
+                .map(|((agent, framework), row)| (RowKey::Filter(agent, framework), row.copied().map(Row::Filter))),
         );
         Changes { seq: self.seq, epoch: self.epoch, at: self.at, state_hash: self.hash(), rows }
     }

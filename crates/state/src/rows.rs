@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use model::{AgentId, AppId, AppVersion, DeploymentId, Epoch, OfferId, Row, Seq, TaskId, Timestamp};
+use model::{AgentId, AppId, AppVersion, DeploymentId, Epoch, FrameworkId, OfferId, Row, Seq, TaskId, Timestamp};
 
 use crate::State;
 use crate::table::hash_of;
@@ -17,6 +17,8 @@ pub enum RowKey {
     Task(TaskId),
     Offer(OfferId),
     Deployment(DeploymentId),
+    Framework(FrameworkId),
+    Filter(AgentId, FrameworkId),
 }
 
 impl RowKey {
@@ -30,6 +32,8 @@ impl RowKey {
             Row::Task(task) => Self::Task(task.id.clone()),
             Row::Offer(offer) => Self::Offer(offer.id),
             Row::Deployment(deployment) => Self::Deployment(deployment.id.clone()),
+            Row::Framework(framework) => Self::Framework(framework.id),
+            Row::Filter(filter) => Self::Filter(filter.agent, filter.framework),
         }
     }
 }
@@ -52,6 +56,8 @@ impl HashedRow {
             Row::Task(task) => hash_of(&task.id, task),
             Row::Offer(offer) => hash_of(&offer.id, offer),
             Row::Deployment(deployment) => hash_of(&deployment.id, deployment),
+            Row::Framework(framework) => hash_of(&framework.id, framework),
+            Row::Filter(filter) => hash_of(&(filter.agent, filter.framework), filter),
         };
         Self { row, hash }
     }
@@ -80,13 +86,21 @@ impl State {
                     state.definitions.insert_hashed((spec.id.clone(), version), spec, hash);
                 }
                 Row::Task(task) => {
-                    if !concerned.contains(&task.app) {
-                        concerned.insert(task.app.clone());
+                    if let Some(app) = task.app().filter(|app| !concerned.contains(*app)) {
+                        concerned.insert(app.clone());
                     }
                     state.index.enter(&task);
                     state.tasks.insert_hashed(task.id.clone(), task, hash);
                 }
-                Row::Offer(offer) => state.offers.insert_hashed(offer.id, offer, hash),
+                Row::Offer(offer) => {
+                    state.index.enter_offer(&offer);
+                    state.offers.insert_hashed(offer.id, offer, hash);
+                }
+                Row::Framework(framework) => state.frameworks.insert_hashed(framework.id, framework, hash),
+                Row::Filter(filter) => {
+                    state.index.enter_filter(&filter);
+                    state.filters.insert_hashed((filter.agent, filter.framework), filter, hash);
+                }
                 Row::Deployment(deployment) => {
                     for action in deployment.actions() {
                         concerned.insert(action.app.clone());

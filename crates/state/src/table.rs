@@ -68,6 +68,10 @@ impl<K: Ord + Clone + Serialize, V: Serialize> Table<K, V> {
         self.rows.values().map(|row| &row.value)
     }
 
+    pub fn range(&self, keys: impl std::ops::RangeBounds<K>) -> impl DoubleEndedIterator<Item = (&K, &V)> {
+        self.rows.range(keys).map(|(key, row)| (key, &row.value))
+    }
+
     pub(crate) fn insert(&mut self, key: K, value: V) {
         let hash = hash_of(&key, &value);
         self.insert_hashed(key, value, hash);

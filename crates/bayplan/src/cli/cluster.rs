@@ -106,6 +106,10 @@ pub(crate) struct MasterSettings {
     #[arg(long, env = "BAYPLAN_AGENT_TIMEOUT", value_name = "TIME", default_value = "75s", value_parser = parse_duration)]
     pub(crate) agent_timeout: Duration,
 
+    /// How long a framework may keep an offer before it is taken back
+    #[arg(long, env = "BAYPLAN_OFFER_TIMEOUT", value_name = "TIME", default_value = "30s", value_parser = parse_duration)]
+    pub(crate) offer_timeout: Duration,
+
     /// How often the master and its agents hear from each other at least
     #[arg(long, env = "BAYPLAN_HEARTBEAT", value_name = "TIME", default_value = "5s", value_parser = parse_duration)]
     pub(crate) heartbeat: Duration,

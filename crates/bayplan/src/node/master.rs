@@ -143,6 +143,7 @@ impl Working {
                 folder: folder.join(SNAPSHOT_FOLDER),
                 options: snapshot::Options::default(),
             }),
+            offer_timeout: settings.offer_timeout,
             ..Config::default()
         };
         let started = ::master::start(Arc::new(log), config).await;
