@@ -10,10 +10,14 @@ use std::time::{Duration, Instant};
 
 use bayplan_benches::{Table, cluster, number, percentile};
 use bytes::Bytes;
-use eventlog::{AppendError, Bounds, EventLog, Messages, Notices, Options, ReadError, RocksLog, TrimError};
+use eventlog::{
+    AppendError, Baseline, BaselineError, Bounds, EventLog, Messages, Notices, Options, ReadError, RocksLog, TrimError,
+};
 use futures_util::future::join_all;
 use master::{Config, Handle, Running};
-use model::{AgentDescription, AppSpec, CommandKind, Position, Principal, Resources, Scalar, SealedRecord, TaskState};
+use model::{
+    AgentDescription, AppSpec, CommandKind, Position, Principal, Resources, Scalar, SealedRecord, Seq, TaskState,
+};
 use tokio::runtime::Runtime;
 
 /// How many wait for an answer at the same time, and how many commands they submit together.
@@ -226,6 +230,26 @@ impl EventLog for CountedLog {
 
     async fn trim(&self, upto: Position) -> Result<(), TrimError> {
         self.log.trim(upto).await
+    }
+
+    async fn put_baseline(&self, seq: Seq, position: Position, bytes: Bytes) -> Result<Baseline, BaselineError> {
+        self.log.put_baseline(seq, position, bytes).await
+    }
+
+    async fn baselines(&self) -> Result<Vec<Baseline>, BaselineError> {
+        self.log.baselines().await
+    }
+
+    async fn read_baseline(&self, baseline: &Baseline) -> Result<Vec<u8>, BaselineError> {
+        self.log.read_baseline(baseline).await
+    }
+
+    async fn remove_baseline(&self, baseline: &Baseline) -> Result<(), BaselineError> {
+        self.log.remove_baseline(baseline).await
+    }
+
+    async fn size_bytes(&self) -> Result<u64, ReadError> {
+        self.log.size_bytes().await
     }
 
     async fn notify(&self, notice: Bytes) {

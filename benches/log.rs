@@ -14,7 +14,7 @@ use eventlog::{Entry, EventLog, MemoryLog, Options, RocksLog, committed};
 use model::{
     AgentId, AppVersion, ClusterId, Command, CommandId, CommandKind, Event, Explanation, FrameworkId, LaunchedTask,
     OfferBatch, OfferId, OfferOutcome, PortRanges, Position, Principal, Record, Resources, Scalar, SealedRecord,
-    StatusUpdate, TaskId, TaskState, TaskStatus, Timestamp, Tip, UpdateId,
+    StatusUpdate, TaskId, TaskState, TaskStatus, Timestamp, Tip, UpdateId, Workload,
 };
 use tokio::runtime::Runtime;
 
@@ -241,19 +241,22 @@ fn launch(number: u64) -> (CommandKind, Vec<Event>) {
         framework,
         offer,
         agent,
-        app: cluster::app_id("team-3/service-42"),
-        version: AppVersion(Timestamp(1_800_000_000_000)),
+        workload: Workload::App {
+            app: cluster::app_id("team-3/service-42"),
+            version: AppVersion(Timestamp(1_800_000_000_000)),
+        },
         resources,
         host_ports: vec![port],
-        explanation: Explanation {
+        explanation: Some(Explanation {
             policy: "best-fit".to_owned(),
             score: Some(4_294_000_000),
             considered: 1_000,
             feasible: 1_000,
             filtered: Vec::new(),
-        },
+        }),
     };
-    let closed = Event::OffersClosed { framework, offers: vec![offer], outcome: OfferOutcome::Accepted };
+    let closed =
+        Event::OffersClosed { framework, offers: vec![offer], outcome: OfferOutcome::Accepted, refused_until: None };
     let events = vec![Event::OffersMade { framework, offers }, closed, Event::TaskLaunched { task: Box::new(task) }];
     (CommandKind::Allocate, events)
 }

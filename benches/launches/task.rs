@@ -7,7 +7,7 @@ use std::time::Duration;
 use agent::containerizer::{Containerizer, Launch};
 use futures_util::{StreamExt, stream};
 use model::{AgentId, AppVersion, ClusterId, Container, Invocation, Resources, Scalar, TaskId};
-use protocol::agent::{AgentIdentity, TaskSpec};
+use protocol::agent::{AgentIdentity, TaskOwner, TaskSpec};
 
 use crate::AT_ONCE;
 
@@ -18,8 +18,7 @@ pub(crate) fn launch(folder: &Path, name: &str, command: &str, container: Option
         task: TaskId::new(name),
         identity: AgentIdentity { cluster: ClusterId::new("bench"), agent: AgentId(0) },
         spec: TaskSpec {
-            app: bayplan_benches::cluster::app_id("bench"),
-            version: AppVersion::default(),
+            owner: TaskOwner::App { app: bayplan_benches::cluster::app_id("bench"), version: AppVersion::default() },
             invocation: Invocation::Shell(command.to_owned()),
             container,
             user: None,

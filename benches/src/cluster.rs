@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use model::{
     AgentDescription, AgentId, AppId, AppSpec, AppVersion, Backoff, ClusterId, Command, CommandId, CommandKind, Event,
-    Explanation, FrameworkId, Invocation, LaunchedTask, OfferId, PortProtocol, PortSpec, Principal, Record, Resources,
-    Scalar, SealedRecord, StatusUpdate, TaskId, TaskState, TaskStatus, Timestamp, Tip, UpdateId,
+    FrameworkId, Invocation, LaunchedTask, OfferId, PortProtocol, PortSpec, Principal, Record, Resources, Scalar,
+    SealedRecord, StatusUpdate, TaskId, TaskState, TaskStatus, Timestamp, Tip, UpdateId, Workload,
 };
 use placement::View;
 use scheduler::World;
@@ -135,17 +135,10 @@ fn occupant(number: u32, all: &Resources, draws: &mut Draws) -> LaunchedTask {
         framework: FrameworkId::SERVICES,
         offer: OfferId::default(),
         agent: AgentId(number),
-        app: app_id("occupant"),
-        version: AppVersion::default(),
+        workload: Workload::App { app: app_id("occupant"), version: AppVersion::default() },
         resources: Resources { cpus: part(all.cpus), mem: part(all.mem), ..Resources::default() },
         host_ports: Vec::new(),
-        explanation: Explanation {
-            policy: "best-fit".to_owned(),
-            score: None,
-            considered: 1,
-            feasible: 1,
-            filtered: Vec::new(),
-        },
+        explanation: None,
     }
 }
 

@@ -18,7 +18,8 @@ fn all_ran_at(history: &History, app: &str) -> u64 {
 }
 
 fn first_launched_at(history: &History, app: &str) -> u64 {
-    let of_app = history.of("task_launched").filter(|(_, event)| event["task"]["app"] == format!("/{app}"));
+    let of_app =
+        history.of("task_launched").filter(|(_, event)| event["task"]["workload"]["app"]["app"] == format!("/{app}"));
     of_app.map(|(seq, _)| seq).min().expect("it was launched")
 }
 

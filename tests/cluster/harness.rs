@@ -1,6 +1,7 @@
 //! Starts, kills and asks a cluster of real processes.
 
 mod cluster;
+mod framework;
 mod history;
 mod http;
 mod masters;
@@ -15,6 +16,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 pub(crate) use cluster::Cluster;
+pub(crate) use framework::Framework;
 pub(crate) use history::History;
 pub(crate) use http::{Answer, request};
 pub(crate) use masters::Masters;

@@ -1,9 +1,10 @@
-//! The environment variables of a task: its app's own, and those of Marathon and Mesos.
+//! The environment variables of a task: its own, and those of Marathon and Mesos.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use model::{Container, PortSpec};
+use model::{AppId, AppVersion, Container, PortSpec};
+use protocol::agent::TaskOwner;
 use time::OffsetDateTime;
 use time::format_description::FormatItem;
 use time::macros::format_description;
@@ -18,17 +19,30 @@ pub(crate) const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:
 const VERSION_FORMAT: &[FormatItem<'_>] =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
 
-/// `sandbox` is where the task sees its folder. The agent's own variables win over the app's.
+/// `sandbox` is where the task sees its folder. The agent's own variables win over the task's.
 pub(crate) fn of_task(launch: &Launch, sandbox: &Path) -> BTreeMap<String, String> {
+    let mut env = launch.spec.env.clone();
+    env.insert("MESOS_SANDBOX".to_owned(), sandbox.display().to_string());
+    env.insert("MESOS_DIRECTORY".to_owned(), sandbox.display().to_string());
+    match &launch.spec.owner {
+        TaskOwner::App { app, version } => of_app(launch, app, *version, &mut env),
+        TaskOwner::Framework { framework, own_id, .. } => {
+            env.insert("MESOS_TASK_ID".to_owned(), own_id.to_string());
+            env.insert("MESOS_FRAMEWORK_ID".to_owned(), framework.clone());
+            env.insert("MESOS_SLAVE_ID".to_owned(), launch.identity.agent.to_string());
+        }
+    }
+    env
+}
+
+/// What Marathon sets. A framework sets such variables itself, or others.
+fn of_app(launch: &Launch, app: &AppId, version: AppVersion, env: &mut BTreeMap<String, String>) {
     let spec = &launch.spec;
-    let mut env = spec.env.clone();
     let mut set = |name: &str, value: String| env.insert(name.to_owned(), value);
     set("HOST", launch.hostname.clone());
-    set("MESOS_SANDBOX", sandbox.display().to_string());
-    set("MESOS_DIRECTORY", sandbox.display().to_string());
     set("MESOS_TASK_ID", launch.task.to_string());
-    set("MARATHON_APP_ID", spec.app.to_string());
-    set("MARATHON_APP_VERSION", version(spec.version.0.0));
+    set("MARATHON_APP_ID", app.to_string());
+    set("MARATHON_APP_VERSION", version_name(version.0.0));
     set("MARATHON_APP_RESOURCE_CPUS", spec.resources.cpus.to_string());
     set("MARATHON_APP_RESOURCE_MEM", spec.resources.mem.to_string());
     set("MARATHON_APP_RESOURCE_DISK", spec.resources.disk.to_string());
@@ -43,7 +57,6 @@ pub(crate) fn of_task(launch: &Launch, sandbox: &Path) -> BTreeMap<String, Strin
     for (name, value) in ports(&spec.ports, &launch.host_ports) {
         set(&name, value);
     }
-    env
 }
 
 /// PORT, PORT0, PORT1, …, PORTS, and PORT_NAME and PORT_80 for named ports and ports of the container. All of them
@@ -71,14 +84,14 @@ fn variable(name: &str) -> String {
 }
 
 /// `2026-05-09T07:29:33.000Z`, as Marathon names versions.
-fn version(at_ms: u64) -> String {
+fn version_name(at_ms: u64) -> String {
     let at = OffsetDateTime::from_unix_timestamp_nanos(i128::from(at_ms) * 1_000_000);
     at.ok().and_then(|at| at.format(VERSION_FORMAT).ok()).unwrap_or_else(|| at_ms.to_string())
 }
 
 #[cfg(test)]
 mod tests {
-    use model::{AppVersion, PortProtocol, Timestamp};
+    use model::{PortProtocol, Timestamp};
 
     use super::*;
     use crate::containerizer::fake::tests::launch;
@@ -94,7 +107,8 @@ mod tests {
             name: name.map(str::to_owned),
             labels: BTreeMap::new(),
         };
-        launch.spec.version = AppVersion(Timestamp(1_425_000_000_123));
+        let version = AppVersion(Timestamp(1_425_000_000_123));
+        launch.spec.owner = TaskOwner::App { app: AppId::parse("app").expect("an id"), version };
         launch.spec.ports = vec![port(Some(80), Some("http")), port(Some(0), None)];
         launch.host_ports = vec![31_005, 31_006];
         launch.spec.env = [("HOST", "mine"), ("A", "1")].map(|(k, v)| (k.to_owned(), v.to_owned())).into();
@@ -118,5 +132,23 @@ mod tests {
         ] {
             assert_eq!(env.get(name).map(String::as_str), Some(value), "{name}");
         }
+    }
+    #[test]
+    fn a_framework_sets_its_own_variables_and_finds_its_own_id() {
+        let mut launch = launch("F3.O7.mine", "true");
+        launch.spec.owner =
+            TaskOwner::Framework { framework: "c-0003".into(), own_id: "mine".into(), name: "n".into() };
+        launch.spec.env = [("PORT0".to_owned(), "7".to_owned())].into();
+        launch.host_ports = vec![31_005];
+        let env = of_task(&launch, Path::new("/s"));
+        let expected = [
+            ("MESOS_DIRECTORY", "/s"),
+            ("MESOS_FRAMEWORK_ID", "c-0003"),
+            ("MESOS_SANDBOX", "/s"),
+            ("MESOS_SLAVE_ID", "S0"),
+            ("MESOS_TASK_ID", "mine"),
+            ("PORT0", "7"),
+        ];
+        assert_eq!(env, expected.map(|(name, value)| (name.to_owned(), value.to_owned())).into());
     }
 }

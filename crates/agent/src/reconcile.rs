@@ -150,7 +150,7 @@ mod tests {
         AgentId, AppId, AppVersion, ClusterId, Epoch, Invocation, KillReason, Resources, Seq, StatusUpdate, Timestamp,
         UpdateId,
     };
-    use protocol::agent::{AgentIdentity, Mark};
+    use protocol::agent::{AgentIdentity, Mark, TaskOwner};
 
     use super::*;
     use crate::ledger::Fact;
@@ -182,8 +182,7 @@ mod tests {
 
     fn task(id: &str, state: TaskState, kill_grace_ms: Option<u64>) -> DesiredTask {
         let spec = TaskSpec {
-            app: AppId::parse("a").expect("an id"),
-            version: AppVersion::default(),
+            owner: TaskOwner::App { app: AppId::parse("a").expect("an id"), version: AppVersion::default() },
             invocation: Invocation::Shell("true".into()),
             container: None,
             user: None,

@@ -15,7 +15,7 @@ use model::{
 };
 use protocol::agent::{
     Acknowledgement, AgentEvent, AgentIdentity, Desired, DesiredTask, Mark, STATUS_PATH, SUBSCRIBE_PATH, StatusReport,
-    TaskSpec,
+    TaskOwner, TaskSpec,
 };
 use tokio::sync::{Mutex, mpsc, oneshot};
 
@@ -108,8 +108,7 @@ fn mark(seq: u64) -> Mark {
 
 fn task(id: &str, command: &str) -> DesiredTask {
     let spec = TaskSpec {
-        app: AppId::parse("app").expect("an id"),
-        version: AppVersion::default(),
+        owner: TaskOwner::App { app: AppId::parse("app").expect("an id"), version: AppVersion::default() },
         invocation: Invocation::Shell(command.to_owned()),
         container: None,
         user: None,

@@ -173,7 +173,7 @@ impl From<Rejection> for Error {
             Rejection::InvalidApp { app, field, reason } => {
                 Self::invalid(format!("/{field}"), format!("{reason} (app '{app}')"))
             }
-            Rejection::UnknownAgent(_) => Self::NotFound(message),
+            Rejection::UnknownAgent(_) | Rejection::UnknownFramework(_) => Self::NotFound(message),
             Rejection::UnknownPolicy { .. } => Self::BadRequest(message),
         }
     }

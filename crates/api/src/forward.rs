@@ -16,6 +16,7 @@ use axum::response::{IntoResponse, Response};
 use master::{Handle, KnownLeader, Role};
 use model::Seq;
 use protocol::agent::{STATUS_PATH as AGENT_STATUS_PATH, SUBSCRIBE_PATH};
+use protocol::mesos::SCHEDULER_PATH;
 
 use crate::Error;
 
@@ -29,7 +30,7 @@ pub(crate) const FORWARDED_FOR: HeaderName = HeaderName::from_static("bayplan-fo
 /// How long an answer waits for this master to catch up with the leader.
 const CATCH_UP: Duration = Duration::from_secs(2);
 /// Routes whose clients follow a redirect and stay where it leads.
-const REDIRECTED: [&str; 3] = [SUBSCRIBE_PATH, AGENT_STATUS_PATH, "/api/v1/scheduler"];
+const REDIRECTED: [&str; 3] = [SUBSCRIBE_PATH, AGENT_STATUS_PATH, SCHEDULER_PATH];
 
 /// Which of the leader's two ports a router stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

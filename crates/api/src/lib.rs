@@ -17,6 +17,7 @@ mod error;
 pub mod forward;
 mod guard;
 pub mod marathon;
+mod mesos;
 pub mod operator;
 mod serve;
 

@@ -1,7 +1,7 @@
 //! The operator API: the agents' streams, questions about the cluster, the log as a stream, metrics and health.
 //!
-//! It changes nothing in the cluster but who leads; apps are changed through Marathon's routes, which are merged into the same port. It
-//! must not know how a question is shown to people.
+//! It changes nothing in the cluster but who leads; apps are changed through Marathon's routes, which are merged into the
+//! same port, and frameworks call Mesos' there. It must not know how a question is shown to people.
 
 mod agents;
 mod events;
@@ -46,6 +46,7 @@ pub struct Operator {
 
 /// Every route, without authentication.
 pub fn router(operator: Operator) -> Router {
+    let mesos = crate::mesos::router(operator.handle.clone(), operator.stopping.clone());
     Router::new()
         .route(SUBSCRIBE_PATH, post(agents::subscribe))
         .route(AGENT_STATUS_PATH, post(agents::report))
@@ -61,6 +62,7 @@ pub fn router(operator: Operator) -> Router {
         .route(POLICIES_PATH, get(look::policies))
         .route(METRICS_PATH, get(look::metrics))
         .route(HEALTH_PATH, get(look::health))
-        .layer(DefaultBodyLimit::max(BODY_LIMIT_BYTES))
         .with_state(operator)
+        .merge(mesos)
+        .layer(DefaultBodyLimit::max(BODY_LIMIT_BYTES))
 }

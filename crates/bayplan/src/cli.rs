@@ -6,6 +6,7 @@ pub(crate) mod app;
 pub(crate) mod cluster;
 mod duration;
 pub(crate) mod log;
+pub(crate) mod log_commands;
 pub(crate) mod look;
 pub(crate) mod sim;
 pub(crate) mod task;
@@ -100,6 +101,8 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Placement(look::Placement),
     Sim(Box<sim::Sim>),
+    #[command(subcommand)]
+    Log(log_commands::Log),
 }
 
 #[cfg(test)]

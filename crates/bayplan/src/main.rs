@@ -60,6 +60,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Dev(args) => node::dev(*args, global).await,
         Command::Master(args) => node::master(*args, global).await,
         Command::Agent(args) if args.command.is_none() => node::agent(args.run, global).await,
+        Command::Log(command) => commands::log::run(command, global).await,
         command => commands::run(command, global).await,
     }
 }

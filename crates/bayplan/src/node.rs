@@ -5,10 +5,10 @@
 mod agent;
 mod deploy;
 mod dev;
-mod folder;
+pub(crate) mod folder;
 mod listen;
 mod logging;
-mod master;
+pub(crate) mod master;
 mod metrics;
 mod signals;
 

@@ -3,6 +3,8 @@
 //! A provider's tests say where its logs are kept ([`Place`]) and call [`crate::conformance_suite!`]. The suite knows
 //! nothing of any provider, and needs no runtime but tokio's.
 
+mod baselines;
+
 use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::Arc;
@@ -14,6 +16,8 @@ use model::{
 use tokio::task::JoinSet;
 
 use crate::{AppendError, Bounds, Entry, EventLog, Message, Messages, ReadError, committed, message_bytes, seek};
+
+pub use baselines::{a_large_baseline_is_kept_and_the_size_is_told, baselines_are_kept_whole};
 
 /// Nothing in the suite takes that long unless it hangs.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -48,6 +52,8 @@ macro_rules! conformance_suite {
             unfit_batches_are_refused
             long_logs_and_large_messages_read_whole
             records_are_found_by_their_number
+            baselines_are_kept_whole
+            a_large_baseline_is_kept_and_the_size_is_told
         );
     };
     (@tests $place:expr, $available:expr; $($case:ident)*) => {

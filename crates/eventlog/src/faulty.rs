@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use model::{Position, SealedRecord};
+use model::{Position, SealedRecord, Seq};
 use tokio::sync::watch;
 
-use crate::{AppendError, Bounds, EventLog, Messages, Notices, ReadError, TrimError};
+use crate::{AppendError, Baseline, BaselineError, Bounds, EventLog, Messages, Notices, ReadError, TrimError};
 
 /// What happens to an append.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -174,6 +174,26 @@ impl<L: EventLog> EventLog for FaultyLog<L> {
 
     async fn trim(&self, upto: Position) -> Result<(), TrimError> {
         self.inner.trim(upto).await
+    }
+
+    async fn put_baseline(&self, seq: Seq, position: Position, bytes: Bytes) -> Result<Baseline, BaselineError> {
+        self.inner.put_baseline(seq, position, bytes).await
+    }
+
+    async fn baselines(&self) -> Result<Vec<Baseline>, BaselineError> {
+        self.inner.baselines().await
+    }
+
+    async fn read_baseline(&self, baseline: &Baseline) -> Result<Vec<u8>, BaselineError> {
+        self.inner.read_baseline(baseline).await
+    }
+
+    async fn remove_baseline(&self, baseline: &Baseline) -> Result<(), BaselineError> {
+        self.inner.remove_baseline(baseline).await
+    }
+
+    async fn size_bytes(&self) -> Result<u64, ReadError> {
+        self.inner.size_bytes().await
     }
 
     async fn notify(&self, notice: Bytes) {

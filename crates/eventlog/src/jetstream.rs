@@ -17,6 +17,7 @@
 
 mod api;
 mod append;
+mod baselines;
 mod durability;
 mod link;
 mod notices;
@@ -28,10 +29,13 @@ mod stream;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use model::{Position, SealedRecord};
+use model::{Position, SealedRecord, Seq};
 use serde_json::{Value, json};
 
-use crate::{AppendError, Bounds, EventLog, Messages, Notices, OpenError, ReadError, TrimError, check_size};
+use crate::{
+    AppendError, Baseline, BaselineError, Bounds, EventLog, Messages, Notices, OpenError, ReadError, TrimError,
+    check_size,
+};
 use link::Link;
 pub use options::JetStreamOptions;
 
@@ -100,6 +104,27 @@ impl EventLog for JetStreamLog {
         let request = json!({ "seq": upto.next().0 });
         let purged: Result<Value, _> = self.link.ask(&format!("STREAM.PURGE.{}", self.link.stream), &request).await;
         purged.map(|_| ()).map_err(|trouble| TrimError::Unavailable { reason: trouble.to_string() })
+    }
+
+    async fn put_baseline(&self, seq: Seq, position: Position, bytes: Bytes) -> Result<Baseline, BaselineError> {
+        baselines::put(&self.link, seq, position, bytes).await
+    }
+
+    async fn baselines(&self) -> Result<Vec<Baseline>, BaselineError> {
+        baselines::list(&self.link).await
+    }
+
+    async fn read_baseline(&self, baseline: &Baseline) -> Result<Vec<u8>, BaselineError> {
+        baselines::read(&self.link, baseline).await
+    }
+
+    async fn remove_baseline(&self, baseline: &Baseline) -> Result<(), BaselineError> {
+        baselines::remove(&self.link, baseline).await
+    }
+
+    async fn size_bytes(&self) -> Result<u64, ReadError> {
+        let info = self.link.info().await.map_err(|trouble| ReadError::Unavailable { reason: trouble.to_string() })?;
+        Ok(info.state.bytes)
     }
 
     async fn notify(&self, notice: Bytes) {

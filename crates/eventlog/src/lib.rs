@@ -8,6 +8,7 @@
 //! This crate must not know what a record says: it never matches on a command or an event. It does not know who
 //! leads either; that is decided by what is in the log.
 
+mod baselines;
 mod committed;
 pub mod conformance;
 mod error;
@@ -23,8 +24,9 @@ use std::future::Future;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use model::{Position, SealedRecord};
+use model::{Position, SealedRecord, Seq};
 
+pub use baselines::{Baseline, BaselineError};
 pub use committed::{Committed, Entry, committed};
 pub use error::{AppendError, OpenError, ReadError, TrimError};
 pub use faulty::{Fault, FaultyLog, Lands};
@@ -74,6 +76,27 @@ pub trait EventLog: Send + Sync + 'static {
     /// Removes the messages up to and including `upto`. The last message stays in any case, so that the log does not
     /// forget where its end is. Trimming what is gone already is no error.
     fn trim(&self, upto: Position) -> impl Future<Output = Result<(), TrimError>> + Send;
+
+    /// Keeps a baseline beside the messages: the fold of everything up to record `seq`, which the message at `position`
+    /// holds. `Ok` is as durable as that of an append. The same one twice is one.
+    fn put_baseline(
+        &self,
+        seq: Seq,
+        position: Position,
+        bytes: Bytes,
+    ) -> impl Future<Output = Result<Baseline, BaselineError>> + Send;
+
+    /// The baselines that are there, whole, oldest first.
+    fn baselines(&self) -> impl Future<Output = Result<Vec<Baseline>, BaselineError>> + Send;
+
+    /// The bytes of a baseline, which are those that were written.
+    fn read_baseline(&self, baseline: &Baseline) -> impl Future<Output = Result<Vec<u8>, BaselineError>> + Send;
+
+    /// Removes a baseline. One that is gone already is no error.
+    fn remove_baseline(&self, baseline: &Baseline) -> impl Future<Output = Result<(), BaselineError>> + Send;
+
+    /// About how many bytes the messages take; how soon it shows that some were trimmed is up to the provider.
+    fn size_bytes(&self) -> impl Future<Output = Result<u64, ReadError>> + Send;
 
     /// Says something to all who have the log open. It is not kept, and may be lost; see [`Notices`].
     fn notify(&self, notice: Bytes) -> impl Future<Output = ()> + Send;

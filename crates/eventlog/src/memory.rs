@@ -1,14 +1,17 @@
 //! A log in memory, for tests, simulations and throw-away clusters. It is as durable as the process.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use model::{Position, SealedRecord};
+use model::{Position, SealedRecord, Seq};
 use tokio::sync::{broadcast, watch};
 
 use crate::messages::{Cursor, Shelf};
-use crate::{AppendError, Bounds, EventLog, Message, Messages, Notices, ReadError, TrimError, check_size};
+use crate::{
+    AppendError, Baseline, BaselineError, Bounds, EventLog, Message, Messages, Notices, ReadError, TrimError,
+    check_size,
+};
 
 /// Messages handed to a reader at a time.
 const CHUNK_MESSAGES: usize = 256;
@@ -31,6 +34,7 @@ struct Kept {
 struct Held {
     first: Position,
     messages: VecDeque<Arc<[SealedRecord]>>,
+    baselines: BTreeMap<Baseline, Bytes>,
 }
 
 impl Kept {
@@ -51,7 +55,7 @@ impl MemoryLog {
 
     #[must_use]
     pub fn new(max_message_bytes: usize) -> Self {
-        let held = Held { first: Bounds::EMPTY.first, messages: VecDeque::new() };
+        let held = Held { first: Bounds::EMPTY.first, messages: VecDeque::new(), baselines: BTreeMap::new() };
         let kept = Kept {
             messages: Mutex::new(held),
             end: watch::Sender::new(Bounds::EMPTY.last),
@@ -98,6 +102,30 @@ impl EventLog for MemoryLog {
             held.first = held.first.next();
         }
         Ok(())
+    }
+
+    async fn put_baseline(&self, seq: Seq, position: Position, bytes: Bytes) -> Result<Baseline, BaselineError> {
+        let baseline = Baseline::of(seq, position, &bytes);
+        self.kept.lock().baselines.insert(baseline.clone(), bytes);
+        Ok(baseline)
+    }
+
+    async fn baselines(&self) -> Result<Vec<Baseline>, BaselineError> {
+        Ok(self.kept.lock().baselines.keys().cloned().collect())
+    }
+
+    async fn read_baseline(&self, baseline: &Baseline) -> Result<Vec<u8>, BaselineError> {
+        let bytes = self.kept.lock().baselines.get(baseline).cloned();
+        bytes.map(Vec::from).ok_or(BaselineError::Missing { seq: baseline.seq })
+    }
+
+    async fn remove_baseline(&self, baseline: &Baseline) -> Result<(), BaselineError> {
+        self.kept.lock().baselines.remove(baseline);
+        Ok(())
+    }
+
+    async fn size_bytes(&self) -> Result<u64, ReadError> {
+        Ok(self.kept.lock().messages.iter().map(|batch| crate::message_bytes(batch) as u64).sum())
     }
 
     async fn notify(&self, notice: Bytes) {

@@ -3,6 +3,7 @@
 //! A key is the position, big-endian; a value is the sealed bytes of the batch, one after the other. All work of
 //! RocksDB happens on blocking threads. What becomes of the database when the disk fails is in [`store`].
 
+mod baselines;
 mod folder;
 mod options;
 mod store;
@@ -12,11 +13,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use model::{Position, SealedRecord};
+use model::{Position, SealedRecord, Seq};
 use tokio::task::spawn_blocking;
 
 use crate::messages::{Cursor, Shelf};
-use crate::{AppendError, Bounds, EventLog, Message, Messages, Notices, OpenError, ReadError, TrimError, check_size};
+use crate::{
+    AppendError, Baseline, BaselineError, Bounds, EventLog, Message, Messages, Notices, OpenError, ReadError,
+    TrimError, check_size,
+};
 pub use options::Options;
 use store::Store;
 
@@ -41,6 +45,18 @@ impl RocksLog {
         let store = self.store;
         // The task ends early only with the runtime, and then the process ends too.
         let _ = spawn_blocking(move || store.close()).await;
+    }
+}
+
+impl RocksLog {
+    /// Work with files in the log's folder, which this process holds.
+    async fn with_folder<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Path) -> Result<T, BaselineError> + Send + 'static,
+    ) -> Result<T, BaselineError> {
+        let store = Arc::clone(&self.store);
+        let done = spawn_blocking(move || work(store.folder())).await;
+        done.unwrap_or_else(|stop| Err(BaselineError::Unavailable { reason: stop.to_string() }))
     }
 }
 
@@ -76,6 +92,30 @@ impl EventLog for RocksLog {
         let store = Arc::clone(&self.store);
         let trimmed = spawn_blocking(move || store.trim(upto)).await;
         trimmed.map_err(|stop| TrimError::Unavailable { reason: stop.to_string() })?
+    }
+
+    async fn put_baseline(&self, seq: Seq, position: Position, bytes: Bytes) -> Result<Baseline, BaselineError> {
+        self.with_folder(move |folder| baselines::put(folder, seq, position, &bytes)).await
+    }
+
+    async fn baselines(&self) -> Result<Vec<Baseline>, BaselineError> {
+        self.with_folder(baselines::list).await
+    }
+
+    async fn read_baseline(&self, baseline: &Baseline) -> Result<Vec<u8>, BaselineError> {
+        let baseline = baseline.clone();
+        self.with_folder(move |folder| baselines::read(folder, &baseline)).await
+    }
+
+    async fn remove_baseline(&self, baseline: &Baseline) -> Result<(), BaselineError> {
+        let baseline = baseline.clone();
+        self.with_folder(move |folder| baselines::remove(folder, &baseline)).await
+    }
+
+    async fn size_bytes(&self) -> Result<u64, ReadError> {
+        let store = Arc::clone(&self.store);
+        let size = spawn_blocking(move || store.size_bytes()).await;
+        size.map_err(|stop| ReadError::Unavailable { reason: stop.to_string() })?
     }
 
     /// Whoever else holds the log is in this process and needs no telling.

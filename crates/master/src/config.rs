@@ -1,5 +1,6 @@
 //! What a master can be told.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,12 +22,18 @@ pub struct Config {
     pub heartbeat_interval: Duration,
     /// How long an agent may be away before its tasks are given up.
     pub agent_timeout: Duration,
+    /// How long a framework may keep an offer.
+    pub offer_timeout: Duration,
     /// How many commands may wait to be decided; beyond it, submitters are told to come back.
     pub inbox_limit: usize,
     /// How many records one append holds at most.
     pub batch_limit: usize,
     /// How many records lie between two that carry the state's hash.
     pub state_hash_interval: u64,
+    /// Where the folded state is kept, so that a start need not fold the whole log; None keeps it nowhere.
+    pub snapshot: Option<SnapshotConfig>,
+    /// How much of the log is kept; None keeps all of it.
+    pub retention: Option<Retention>,
     pub environment: Arc<dyn Environment>,
     #[doc(hidden)]
     pub sabotage: Sabotage,
@@ -38,6 +45,25 @@ pub struct Config {
 pub struct Sabotage {
     /// Records are shown, and commands answered, before the log has them.
     pub shows_before_durable: bool,
+}
+
+/// When the log is trimmed, behind baselines.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Retention {
+    /// Above so many bytes.
+    pub max_bytes: Option<u64>,
+    /// When its oldest record is older than this.
+    pub max_age: Option<Duration>,
+    /// How often the leader looks.
+    pub check_interval: Duration,
+}
+
+/// The folded state on disk.
+#[derive(Debug, Clone)]
+pub struct SnapshotConfig {
+    /// For one master at a time.
+    pub folder: PathBuf,
+    pub options: snapshot::Options,
 }
 
 /// How masters that share a log notice that nobody leads. The log decides who does.
@@ -64,9 +90,12 @@ impl Default for Config {
             placement_policy: None,
             heartbeat_interval: Duration::from_secs(5),
             agent_timeout: Duration::from_secs(75),
+            offer_timeout: Duration::from_millis(scheduler::DEFAULT_OFFER_TIMEOUT_MS),
             inbox_limit: 4_096,
             batch_limit: 512,
             state_hash_interval: 1_024,
+            snapshot: None,
+            retention: None,
             environment: Arc::new(System),
             sabotage: Sabotage::default(),
         }

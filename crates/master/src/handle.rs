@@ -3,7 +3,7 @@
 use std::sync::{Arc, RwLockReadGuard};
 use std::time::Duration;
 
-use model::{CommandKind, Epoch, Principal, Record, Seq, Timestamp};
+use model::{CommandKind, Epoch, Position, Principal, Record, Seq, Timestamp, Tip};
 use protocol::agent::{Acknowledgement, AgentEvent, StatusReport, Subscribe};
 use scheduler::Rejection;
 use state::State;
@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 
 use crate::batch::Submission;
+use crate::feed::Feed;
 use crate::metrics::Load;
 use crate::node::Order;
 use crate::peers::{Peer, Peers};
@@ -238,6 +239,18 @@ impl Handle {
         Health { writable, role, name: self.name.to_string(), leader, started_at: self.started_at }
     }
 
+    /// A copy of the state after the last durable record that this master has, and where that is in the log.
+    #[must_use]
+    pub fn copy(&self) -> (State, Tip, Position) {
+        self.reads.copy()
+    }
+
+    /// How far the snapshot is; None when none is kept.
+    #[must_use]
+    pub fn snapshot(&self) -> Option<snapshot::Progress> {
+        self.reads.feed().and_then(Feed::progress)
+    }
+
     /// The placement policies to choose from: name and a line about each.
     #[must_use]
     pub fn placement_policies() -> &'static [(&'static str, &'static str)] {
@@ -255,6 +268,7 @@ impl Handle {
             inbox_limit: self.inbox_limit,
             is_writable: self.health().writable.is_ok(),
             is_leading: self.role() == Role::Leading,
+            snapshot_lag: self.snapshot().map(|progress| progress.lag()),
         };
         crate::metrics::observe(&self.read(), &load);
     }

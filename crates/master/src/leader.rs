@@ -332,7 +332,11 @@ impl<L: EventLog> Leader<L> {
     }
 
     async fn publish(&self, batch: Batch) -> Result<(), String> {
-        if self.publisher.publish(batch).await { Ok(()) } else { Err("the second fold has failed".to_owned()) }
+        if self.publisher.publish(batch, self.position).await {
+            Ok(())
+        } else {
+            Err("the second fold has failed".to_owned())
+        }
     }
 
     /// Drops everything that was decided and is not durable.

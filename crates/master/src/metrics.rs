@@ -59,6 +59,7 @@ pub fn describe_metrics() {
     describe_gauge!("bayplan_inbox_limit_commands", "How many commands may wait; beyond it they are refused.");
     describe_gauge!("bayplan_leading", "1 on the master that leads, 0 on those that follow.");
     describe_gauge!("bayplan_log_writable", "1 while the log takes writes, 0 since it refused the last one.");
+    describe_gauge!("bayplan_snapshot_lag_records", "How many records the snapshot is behind.");
     describe_gauge!("bayplan_epoch", "The epoch of the leadership.");
 }
 
@@ -68,6 +69,8 @@ pub(crate) struct Load {
     pub(crate) inbox_limit: usize,
     pub(crate) is_writable: bool,
     pub(crate) is_leading: bool,
+    /// None while no snapshot is kept.
+    pub(crate) snapshot_lag: Option<u64>,
 }
 
 /// Sets everything that is a picture of the state.
@@ -101,6 +104,9 @@ pub(crate) fn observe(state: &State, load: &Load) {
     gauge!("bayplan_inbox_limit_commands").set(load.inbox_limit as f64);
     gauge!("bayplan_log_writable").set(f64::from(load.is_writable));
     gauge!("bayplan_leading").set(f64::from(load.is_leading));
+    if let Some(lag) = load.snapshot_lag {
+        gauge!("bayplan_snapshot_lag_records").set(lag as f64);
+    }
     gauge!("bayplan_epoch").set(state.epoch.0 as f64);
 }
 

@@ -16,6 +16,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use crate::batch::Submission;
 use crate::config::{Config, Standby};
 use crate::contact;
+use crate::frameworks;
 use crate::handle::{Handle, SubmitError};
 use crate::leader::{Allocation, Ending, Leader, Left, epoch_start};
 use crate::minting::{mint, new_cluster_id};
@@ -119,6 +120,7 @@ impl<L: EventLog> Node<L> {
         self.door.send_replace(Door::Open(inbox_sender));
         self.leads.send_replace(true);
         let contact = self.tasks.spawn(contact::watch(self.handle.clone(), self.config.clone()));
+        let frameworks = self.tasks.spawn(frameworks::watch(self.handle.clone(), self.config.clone()));
         let leader = Leader {
             log: Arc::clone(&self.log),
             config: self.config.clone(),
@@ -138,6 +140,7 @@ impl<L: EventLog> Node<L> {
         };
         let left = leader.run(&mut self.orders).await;
         contact.abort();
+        frameworks.abort();
         self.leads.send_replace(false);
         let Left { ending, tip, position } = left?;
         self.door.send_replace(if ending == Ending::Stopped { Door::Stopping } else { Door::Shut });
@@ -231,7 +234,7 @@ impl<L: EventLog> Node<L> {
     }
 
     fn advance(&mut self, position: Position, tip: Tip, records: &[SealedRecord]) {
-        self.reads.apply(records);
+        self.reads.apply(records, tip, position);
         (self.position, self.tip) = (position, tip);
     }
 
@@ -324,17 +327,15 @@ pub(crate) fn begin_epoch(world: &World, tip: Tip, config: &Config) -> Result<Se
     epoch_start(world, tip, mint(environment, Principal::new("master"), kind, world.state.at))
 }
 
-/// The first leadership of a master that has its log for itself.
+/// The first leadership of a master that has its log for itself: its first record, and where it is.
 pub(crate) async fn lead_alone<L: EventLog>(
     log: &L,
-    mut world: World,
+    world: &World,
     tip: Tip,
     position: Position,
     config: &Config,
-) -> Result<Mandate, StartError> {
-    let sealed = begin_epoch(&world, tip, config)?;
+) -> Result<(SealedRecord, Position), StartError> {
+    let sealed = begin_epoch(world, tip, config)?;
     let position = log.append(Some(position), Arc::new([sealed.clone()])).await?;
-    world.apply(&sealed.record);
-    let tip = Tip { seq: sealed.record.seq, epoch: sealed.record.epoch, hash: sealed.hash };
-    Ok(Mandate { world, tip, position })
+    Ok((sealed, position))
 }

@@ -1,9 +1,9 @@
-//! Makes durable records visible, in order: reads first, then answers, then the agents' sessions.
+//! Makes durable records visible, in order: reads first, then answers, then the sessions of agents and frameworks.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use model::{AgentId, Event, SealedRecord};
+use model::{AgentId, Event, Position, SealedRecord};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
@@ -16,7 +16,8 @@ use crate::tasks::Tasks;
 const BACKLOG: usize = 64;
 
 pub(crate) enum Publication {
-    Batch(Batch),
+    /// With the place in the log that it got.
+    Batch(Batch, Position),
     /// Answered when everything before it is visible.
     Flush(oneshot::Sender<()>),
 }
@@ -33,8 +34,8 @@ impl Publisher {
     }
 
     /// False when the publisher is gone.
-    pub(crate) async fn publish(&self, batch: Batch) -> bool {
-        self.queue.send(Publication::Batch(batch)).await.is_ok()
+    pub(crate) async fn publish(&self, batch: Batch, position: Position) -> bool {
+        self.queue.send(Publication::Batch(batch, position)).await.is_ok()
     }
 
     pub(crate) async fn flush(&self) -> bool {
@@ -46,8 +47,9 @@ impl Publisher {
 async fn publish(mut publications: mpsc::Receiver<Publication>, reads: Arc<Reads>, sessions: Arc<Sessions>) {
     while let Some(publication) = publications.recv().await {
         match publication {
-            Publication::Batch(batch) => {
-                reads.apply(&batch.records);
+            Publication::Batch(batch, position) => {
+                reads.apply(&batch.records, batch.tip, position);
+                sessions.frameworks.publish(&batch.records);
                 let concerned = agents_concerned(&batch.records);
                 batch.release();
                 sessions.wake(&concerned);

@@ -2,20 +2,29 @@
 
 use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
 
-use model::{SealedRecord, Seq};
+use model::{Position, SealedRecord, Seq, Tip};
 use state::State;
 use tokio::sync::watch;
 
+use crate::feed::Feed;
+
 pub(crate) struct Reads {
     state: RwLock<State>,
+    /// Where the state ends in the log. Changes only with the state, under its lock.
+    end: Mutex<(Tip, Position)>,
     seq: watch::Sender<Seq>,
     writable: Mutex<Result<(), String>>,
+    /// Who is told what changes, if anybody is.
+    feed: Option<Feed>,
 }
 
 impl Reads {
-    pub(crate) fn new(state: State) -> Self {
+    /// Of a state that ends with `tip`, in the message at `position`.
+    pub(crate) fn new(mut state: State, tip: Tip, position: Position, feed: Option<Feed>) -> Self {
+        state.track_changes(feed.is_some());
         let seq = watch::Sender::new(state.seq);
-        Self { state: RwLock::new(state), seq, writable: Mutex::new(Ok(())) }
+        let end = Mutex::new((tip, position));
+        Self { state: RwLock::new(state), end, seq, writable: Mutex::new(Ok(())), feed }
     }
 
     pub(crate) fn state(&self) -> RwLockReadGuard<'_, State> {
@@ -27,8 +36,12 @@ impl Reads {
         self.seq.subscribe()
     }
 
-    /// Folds records that became durable, and compares hashes where the leader recorded one.
-    pub(crate) fn apply(&self, records: &[SealedRecord]) {
+    /// Folds records that became durable, and compares hashes where the leader recorded one. They end with `tip`, in the
+    /// message at `position`.
+    pub(crate) fn apply(&self, records: &[SealedRecord], tip: Tip, position: Position) {
+        if records.is_empty() {
+            return;
+        }
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         for sealed in records {
             state.apply(&sealed.record);
@@ -38,9 +51,32 @@ impl Reads {
                 sealed.record.seq
             );
         }
+        *self.end.lock().unwrap_or_else(PoisonError::into_inner) = (tip, position);
         let seq = state.seq;
+        let changes = match &self.feed {
+            Some(feed) if feed.wants_more() => Some((feed, state.take_changes())),
+            Some(_) => {
+                state.track_changes(false);
+                None
+            }
+            None => None,
+        };
         drop(state);
         self.seq.send_replace(seq);
+        if let Some((feed, changes)) = changes {
+            feed.tell(changes, tip, position);
+        }
+    }
+
+    /// A copy of the state, and where it ends in the log.
+    pub(crate) fn copy(&self) -> (State, Tip, Position) {
+        let state = self.state();
+        let (tip, position) = *self.end.lock().unwrap_or_else(PoisonError::into_inner);
+        (state.clone(), tip, position)
+    }
+
+    pub(crate) fn feed(&self) -> Option<&Feed> {
+        self.feed.as_ref()
     }
 
     pub(crate) fn set_writable(&self, writable: Result<(), String>) {

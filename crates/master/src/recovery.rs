@@ -2,22 +2,25 @@
 
 use std::sync::Arc;
 
-use eventlog::{AppendError, Entry, EventLog, ReadError, committed};
+use eventlog::{AppendError, EventLog, ReadError};
 use model::{Position, Seq, Tip};
-use scheduler::World;
+use snapshot::SnapshotError;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::DropGuard;
 
 use crate::config::{Config, Standby};
+use crate::feed::Feed;
+use crate::folding::{Folded, fold};
 use crate::handle::{Handle, SubmitError};
-use crate::node::{Node, lead_alone};
+use crate::node::{Mandate, Node, lead_alone};
 use crate::peers::{self, Peers};
 use crate::reads::Reads;
 use crate::role::Door;
 use crate::sessions::Sessions;
 use crate::stream::RecordStreams;
 use crate::tasks::Tasks;
+use crate::trimming;
 
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -32,12 +35,17 @@ pub enum StartError {
          version of bayplan that folds differently"
     )]
     Diverged(Seq),
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
+    #[error("the log begins at position {first}, and no baseline of what was before it can be used: {reason}")]
+    NoBaseline { first: Position, reason: String },
 }
 
 /// A master at work. [`Running::stop`] ends it in good order; dropping it ends it where it is, as a crash would.
 pub struct Running {
     stop: watch::Sender<bool>,
     node: JoinHandle<Option<Result<(), String>>>,
+    reads: Arc<Reads>,
     _tasks: DropGuard,
 }
 
@@ -46,6 +54,9 @@ impl Running {
     pub async fn stop(self) {
         let _already_stopped = self.stop.send(true);
         let _ended = self.node.await;
+        let reads = self.reads;
+        // What the snapshot was not told to write yet is written. The log has it all the same.
+        let _written = tokio::task::spawn_blocking(move || reads.feed().map(Feed::close)).await;
     }
 
     /// Resolves when the master has ended by itself, with the reason.
@@ -58,33 +69,30 @@ impl Running {
     }
 }
 
-/// What the log says.
-struct Recovered {
-    world: World,
-    tip: Tip,
-    position: Position,
-}
-
 /// Folds the log, and begins to lead, or to follow where there may be other masters.
 pub async fn start<L: EventLog>(log: Arc<L>, config: Config) -> Result<(Handle, Running), StartError> {
-    let Recovered { world, tip, position } = fold(log.as_ref()).await?;
+    let Folded { mut world, mut tip, mut tip_at, mut position, kept } = fold(log.as_ref(), &config).await?;
     let environment = Arc::clone(&config.environment);
-    let (state, mandate, tip, position) = match config.standby {
-        Some(_) => (world.state, None, tip, position),
+    let leads_already = match config.standby {
+        Some(_) => false,
         None => {
-            let mandate = lead_alone(log.as_ref(), world, tip, position, &config).await?;
-            let (tip, position) = (mandate.tip, mandate.position);
-            (mandate.world.state.clone(), Some(mandate), tip, position)
+            let (sealed, at) = lead_alone(log.as_ref(), &world, tip, position, &config).await?;
+            world.apply(&sealed.record);
+            tip = Tip { seq: sealed.record.seq, epoch: sealed.record.epoch, hash: sealed.hash };
+            (tip_at, position) = (at, at);
+            true
         }
     };
+    let feed = kept.and_then(|kept| Feed::start(kept, &mut world.state, tip, tip_at));
     let (tasks, guard) = Tasks::new();
-    let reads = Arc::new(Reads::new(state));
-    let sessions = Arc::new(Sessions::new(config.heartbeat_interval));
+    let reads = Arc::new(Reads::new(world.state.clone(), tip, tip_at, feed));
+    let mandate = leads_already.then_some(Mandate { world, tip, position });
+    let sessions = Arc::new(Sessions::new(&config));
     let peers = Arc::new(Peers::new(environment.random()));
     let (stop_sender, stop) = watch::channel(false);
     let (door_sender, door) = watch::channel(Door::Shut);
     let (orders_sender, orders) = mpsc::channel(1);
-    let leads = watch::Sender::new(mandate.is_some());
+    let leads = watch::Sender::new(leads_already);
     let handle = Handle {
         name: config.leader.as_str().into(),
         started_at: environment.now(),
@@ -104,13 +112,16 @@ pub async fn start<L: EventLog>(log: Arc<L>, config: Config) -> Result<(Handle, 
         let (peers, log, config, reads, leads) = heralding;
         tasks.spawn(peers::herald(peers, log, config, heartbeat, reads, leads));
     }
-    let leads_already = mandate.is_some();
+    if let Some(retention) = config.retention.clone() {
+        let (log, reads, config) = (Arc::clone(&log), Arc::clone(&reads), config.clone());
+        tasks.spawn(trimming::watch(log, reads, config, retention, leads.subscribe()));
+    }
     let mut is_open = handle.door.clone();
     let node = Node {
         log,
         config,
         handle: handle.clone(),
-        reads,
+        reads: Arc::clone(&reads),
         sessions,
         peers,
         tasks: tasks.clone(),
@@ -123,30 +134,10 @@ pub async fn start<L: EventLog>(log: Arc<L>, config: Config) -> Result<(Handle, 
         candidacy: None,
         hold_back_until: None,
     };
-    let running = Running { stop: stop_sender, node: tasks.spawn(node.run(mandate)), _tasks: guard };
+    let running = Running { stop: stop_sender, node: tasks.spawn(node.run(mandate)), reads, _tasks: guard };
     if leads_already {
         // Whoever has the handle may submit at once.
         let _opened = is_open.wait_for(|door| matches!(door, Door::Open(_) | Door::Stopping)).await;
     }
     Ok((handle, running))
-}
-
-async fn fold<L: EventLog>(log: &L) -> Result<Recovered, StartError> {
-    let position = log.bounds().await?.last;
-    let mut world = World::default();
-    let mut records = committed(log.read(Position(1)), Tip::default());
-    while let Some(entry) = records.next().await {
-        match entry? {
-            Entry::Accepted { record, .. } => {
-                world.apply(&record.record);
-                if world.state.differs_from(record.record.state_hash) {
-                    return Err(StartError::Diverged(record.record.seq));
-                }
-            }
-            Entry::Void { position, record, reason } => {
-                tracing::info!(%position, seq = %record.record.seq, %reason, "a record in the log is void");
-            }
-        }
-    }
-    Ok(Recovered { world, tip: records.tip(), position })
 }

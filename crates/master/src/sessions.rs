@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use model::{AgentId, AppId, AppVersion, CommandKind, DisconnectReason, Event, Principal};
+use model::{AgentId, AppId, AppVersion, CommandKind, DisconnectReason, Event, Principal, Workload};
 use protocol::agent::{
     Acknowledgement, AgentEvent, AgentIdentity, Desired, DesiredTask, Kill, Mark, StatusReport, Subscribe, TaskSpec,
 };
@@ -16,6 +16,8 @@ use state::State;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 
+use crate::config::Config;
+use crate::frameworks::Frameworks;
 use crate::handle::{Committed, Handle, SubmitError};
 
 /// How many events may wait for an agent that reads slowly.
@@ -23,6 +25,7 @@ const EVENTS_WAITING: usize = 4;
 
 pub(crate) struct Sessions {
     heartbeat_interval: Duration,
+    pub(crate) frameworks: Frameworks,
     agents: Mutex<BTreeMap<AgentId, Contact>>,
 }
 
@@ -39,8 +42,9 @@ struct Session {
 }
 
 impl Sessions {
-    pub(crate) fn new(heartbeat_interval: Duration) -> Self {
-        Self { heartbeat_interval, agents: Mutex::default() }
+    pub(crate) fn new(config: &Config) -> Self {
+        let frameworks = Frameworks::new(Arc::clone(&config.environment));
+        Self { heartbeat_interval: config.heartbeat_interval, frameworks, agents: Mutex::default() }
     }
 
     /// A leadership begins: nobody was heard of yet.
@@ -48,8 +52,9 @@ impl Sessions {
         self.agents().clear();
     }
 
-    /// A leadership is over: agents go to the next leader.
+    /// A leadership is over: agents and frameworks go to the next leader.
     pub(crate) fn end(&self) {
+        self.frameworks.end();
         let contacts = std::mem::take(&mut *self.agents());
         contacts.into_values().filter_map(|contact| contact.session).for_each(|session| session.changed.notify_one());
     }
@@ -237,21 +242,28 @@ fn mark_of(state: &State) -> Mark {
 
 /// Everything that should be on an agent.
 fn desired(state: &State, agent: AgentId) -> Desired {
+    let cluster = state.header.cluster.clone().expect("a running master has started an epoch");
     let mut specs: BTreeMap<(&AppId, AppVersion), Arc<TaskSpec>> = BTreeMap::new();
     let tasks = state.active_tasks_on(agent).filter_map(|task| {
-        let app = state.definition(&task.app, task.version)?;
-        let spec = specs.entry((&task.app, task.version));
+        let spec = match &task.workload {
+            Workload::App { app, version } => {
+                let definition = state.definition(app, *version)?;
+                let spec = specs.entry((app, *version));
+                Arc::clone(spec.or_insert_with(|| Arc::new(TaskSpec::of_app(definition, *version))))
+            }
+            Workload::Own(info) => {
+                let framework = protocol::mesos::framework_id(&cluster, task.framework);
+                Arc::new(TaskSpec::of_framework(framework, info, &task.resources))
+            }
+        };
         Some(DesiredTask {
             id: task.id.clone(),
             state: task.status.state,
-            kill: task.kill.map(|kill| Kill { reason: kill.reason, grace_ms: app.kill_grace_ms }),
-            spec: Arc::clone(spec.or_insert_with(|| Arc::new(TaskSpec::of_app(app, task.version)))),
+            kill: task.kill.map(|kill| Kill { reason: kill.reason, grace_ms: spec.kill_grace_ms }),
+            spec,
             host_ports: task.host_ports.clone(),
         })
     });
-    Desired {
-        cluster: state.header.cluster.clone().expect("a running master has started an epoch"),
-        mark: mark_of(state),
-        tasks: tasks.collect(),
-    }
+    let tasks = tasks.collect();
+    Desired { cluster, mark: mark_of(state), tasks }
 }

@@ -7,7 +7,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AgentId, AppId, AppSpec, Attributes, ClusterId, CommandId, Resources, TaskId, TaskStatus, Timestamp, UpdateId,
+    AgentId, AppId, AppSpec, Attributes, ClusterId, CommandId, FrameworkId, FrameworkInfo, LaunchRequest, OfferId,
+    Resources, TaskId, TaskStatus, Timestamp, UpdateId, UpdateReceipt,
 };
 
 /// A command with everything `decide` may not ask for itself: time, id and seed.
@@ -103,6 +104,50 @@ pub enum CommandKind {
         agent: AgentId,
         updates: Vec<StatusUpdate>,
     },
+    /// How long frameworks may keep offers before they are taken back.
+    ChooseOfferTimeout {
+        offer_timeout_ms: u64,
+    },
+    /// A framework that has no id yet, or one that is back, or another process that takes its place.
+    SubscribeFramework {
+        framework: Option<FrameworkId>,
+        info: Arc<FrameworkInfo>,
+    },
+    DisconnectFramework {
+        framework: FrameworkId,
+    },
+    /// Ends a framework and its tasks.
+    TeardownFramework {
+        framework: FrameworkId,
+    },
+    /// Launches tasks on offers of one agent; what is left of these is refused for a while.
+    AcceptOffers {
+        framework: FrameworkId,
+        offers: Vec<OfferId>,
+        launches: Vec<LaunchRequest>,
+        refuse_ms: u64,
+    },
+    DeclineOffers {
+        framework: FrameworkId,
+        offers: Vec<OfferId>,
+        refuse_ms: u64,
+    },
+    /// Forgets everything that a framework refused, and offers to it again if it had suppressed that.
+    ReviveOffers {
+        framework: FrameworkId,
+    },
+    SuppressOffers {
+        framework: FrameworkId,
+    },
+    AcknowledgeUpdates {
+        framework: FrameworkId,
+        receipts: Vec<UpdateReceipt>,
+    },
+    /// By the framework's own id.
+    KillFrameworkTask {
+        framework: FrameworkId,
+        task: Arc<str>,
+    },
 }
 
 /// Where a leader answers, as `host:port`.
@@ -172,6 +217,16 @@ impl CommandKind {
             Self::DisconnectAgent { .. } => "disconnect_agent",
             Self::RemoveAgent { .. } => "remove_agent",
             Self::UpdateStatus { .. } => "update_status",
+            Self::ChooseOfferTimeout { .. } => "choose_offer_timeout",
+            Self::SubscribeFramework { .. } => "subscribe_framework",
+            Self::DisconnectFramework { .. } => "disconnect_framework",
+            Self::TeardownFramework { .. } => "teardown_framework",
+            Self::AcceptOffers { .. } => "accept_offers",
+            Self::DeclineOffers { .. } => "decline_offers",
+            Self::ReviveOffers { .. } => "revive_offers",
+            Self::SuppressOffers { .. } => "suppress_offers",
+            Self::AcknowledgeUpdates { .. } => "acknowledge_updates",
+            Self::KillFrameworkTask { .. } => "kill_framework_task",
         }
     }
 }

@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     AgentDescription, AgentId, AppId, AppSpec, AppVersion, ClusterId, Deployment, DisconnectReason, Explanation,
-    FrameworkId, KillReason, LeaderAddresses, OfferId, OfferOutcome, Resources, TaskId, TaskState, TaskStatus,
-    Timestamp, Waiting,
+    Framework, FrameworkId, KillReason, LeaderAddresses, OfferFilter, OfferId, OfferOutcome, PendingUpdate, Resources,
+    TaskId, TaskState, TaskStatus, Timestamp, Waiting, Workload,
 };
 
 /// One row of a baseline.
@@ -26,6 +26,8 @@ pub enum Row {
     Task(Task),
     Offer(Offer),
     Deployment(Deployment),
+    Framework(Framework),
+    Filter(OfferFilter),
 }
 
 /// What there is only one of.
@@ -44,7 +46,17 @@ pub struct Header {
     pub placement_policy: String,
     pub next_agent: AgentId,
     pub next_offer: OfferId,
+    /// Of the frameworks outside; 0 until there is one.
+    #[serde(default, skip_serializing_if = "is_none_yet")]
+    pub next_framework: FrameworkId,
+    /// How long frameworks may keep offers; None until a master has said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offer_timeout_ms: Option<u64>,
     pub totals: Totals,
+}
+
+fn is_none_yet(next: &FrameworkId) -> bool {
+    *next == FrameworkId::default()
 }
 
 /// Counts over the whole life of the cluster, for metrics: a replay rebuilds them.
@@ -107,17 +119,20 @@ pub struct Task {
     pub offer: OfferId,
     pub agent: AgentId,
     pub hostname: String,
-    pub app: AppId,
-    pub version: AppVersion,
+    pub workload: Workload,
     pub resources: Resources,
     pub host_ports: Vec<u16>,
-    pub explanation: Explanation,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub explanation: Option<Explanation>,
     pub launched_at: Timestamp,
     pub running_since: Option<Timestamp>,
     pub ended_at: Option<Timestamp>,
     pub kill: Option<KillRequest>,
     pub status: TaskStatus,
     pub status_at: Timestamp,
+    /// What its framework did not acknowledge yet, the oldest first. Always empty for tasks of apps.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unacknowledged: Vec<PendingUpdate>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -147,5 +162,21 @@ impl Task {
     #[must_use]
     pub const fn is_active(&self) -> bool {
         !self.status.state.is_terminal()
+    }
+
+    #[must_use]
+    pub const fn app(&self) -> Option<&AppId> {
+        self.workload.app()
+    }
+
+    #[must_use]
+    pub const fn version(&self) -> Option<AppVersion> {
+        self.workload.version()
+    }
+
+    /// Whether it runs this version of its app or a later one.
+    #[must_use]
+    pub fn is_since(&self, version: AppVersion) -> bool {
+        self.version().is_some_and(|own| own >= version)
     }
 }

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     AgentDescription, AgentId, AppId, AppSpec, AppVersion, ClusterId, Deployment, DeploymentId, DeploymentOutcome,
-    DisconnectReason, Explanation, FrameworkId, KillReason, LeaderAddresses, OfferId, Resources, Row, TaskId,
-    TaskStatus, Timestamp, UpdateId,
+    DisconnectReason, Explanation, FrameworkId, FrameworkInfo, FrameworkRemovalReason, KillReason, LeaderAddresses,
+    OfferId, Resources, Row, TaskId, TaskStatus, Timestamp, UpdateId, Workload,
 };
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -54,6 +54,50 @@ pub enum Event {
         framework: FrameworkId,
         offers: Vec<OfferId>,
         outcome: OfferOutcome,
+        /// Until then the framework does not want what was left in them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        refused_until: Option<Timestamp>,
+    },
+    /// Every framework that wants offers has refused what these agents have free, the first of them until then. Columns of
+    /// the same length.
+    OffersHeldBack {
+        agents: Vec<AgentId>,
+        until: Vec<Timestamp>,
+    },
+    OfferTimeoutChosen {
+        offer_timeout_ms: u64,
+    },
+
+    /// A new framework, or one that is back. Offers that it had are closed in the same record.
+    FrameworkSubscribed {
+        framework: FrameworkId,
+        info: Arc<FrameworkInfo>,
+    },
+    FrameworkDisconnected {
+        framework: FrameworkId,
+    },
+    FrameworkRemoved {
+        framework: FrameworkId,
+        reason: FrameworkRemovalReason,
+    },
+    /// All that the framework refused counts no more.
+    OffersRevived {
+        framework: FrameworkId,
+    },
+    OffersSuppressed {
+        framework: FrameworkId,
+    },
+    /// A task that its framework wanted is not launched. It is told once, and nothing is kept of it.
+    LaunchRefused {
+        framework: FrameworkId,
+        task: Arc<str>,
+        agent: Option<AgentId>,
+        status: TaskStatus,
+    },
+    /// The framework has received the oldest unacknowledged update of each of these tasks.
+    UpdatesAcknowledged {
+        framework: FrameworkId,
+        tasks: Vec<TaskId>,
     },
 
     TaskLaunched {
@@ -137,15 +181,15 @@ pub struct LaunchedTask {
     pub framework: FrameworkId,
     pub offer: OfferId,
     pub agent: AgentId,
-    pub app: AppId,
-    /// The version whose definition it runs.
-    pub version: AppVersion,
+    pub workload: Workload,
     /// Taken out of the agent's, ports included.
     pub resources: Resources,
-    /// In the order of the app's ports.
+    /// In the order of the workload's ports.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub host_ports: Vec<u16>,
-    pub explanation: Explanation,
+    /// None when its framework chose the agent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub explanation: Option<Explanation>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -190,6 +234,15 @@ impl Event {
             Self::AgentRemoved { .. } => "agent_removed",
             Self::OffersMade { .. } => "offers_made",
             Self::OffersClosed { .. } => "offers_closed",
+            Self::OffersHeldBack { .. } => "offers_held_back",
+            Self::OfferTimeoutChosen { .. } => "offer_timeout_chosen",
+            Self::FrameworkSubscribed { .. } => "framework_subscribed",
+            Self::FrameworkDisconnected { .. } => "framework_disconnected",
+            Self::FrameworkRemoved { .. } => "framework_removed",
+            Self::OffersRevived { .. } => "offers_revived",
+            Self::OffersSuppressed { .. } => "offers_suppressed",
+            Self::LaunchRefused { .. } => "launch_refused",
+            Self::UpdatesAcknowledged { .. } => "updates_acknowledged",
             Self::TaskLaunched { .. } => "task_launched",
             Self::TaskStatusChanged { .. } => "task_status_changed",
             Self::TaskKillRequested { .. } => "task_kill_requested",

@@ -294,6 +294,10 @@ bytes_id!(
     CommandId, 16, "^[0-9a-f]{32}$"
 );
 bytes_id!(
+    /// Names one status update of a task to the framework that it belongs to.
+    UpdateUuid, 16, "^[0-9a-f]{32}$"
+);
+bytes_id!(
     /// A BLAKE3 hash: of a record's body in the chain, or of the folded state.
     Hash, 32, "^[0-9a-f]{64}$"
 );

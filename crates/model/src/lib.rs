@@ -13,6 +13,7 @@ pub mod engine_option;
 mod entity;
 mod event;
 mod explanation;
+mod framework;
 mod ids;
 mod ports;
 mod record;
@@ -32,9 +33,13 @@ pub use deployment::{ActionKind, Deployment, DeploymentAction, DeploymentOutcome
 pub use entity::{Agent, App, Connection, Header, KillRequest, LaunchDelay, Offer, Row, Task, TaskFailure, Totals};
 pub use event::{Event, LaunchedTask, OfferBatch, OfferOutcome, RemovalReason, Waiting, WaitingCause};
 pub use explanation::{Explanation, Filter, Filtered};
+pub use framework::{
+    Framework, FrameworkConnection, FrameworkInfo, FrameworkRemovalReason, LaunchRequest, OfferFilter, PendingUpdate,
+    TaskInfo, UpdateReceipt, Workload,
+};
 pub use ids::{
     AgentId, AppId, AppIdError, ClusterId, CommandId, DeploymentId, Epoch, FrameworkId, Hash, OfferId, Position, Seq,
-    TaskId, UpdateId,
+    TaskId, UpdateId, UpdateUuid,
 };
 pub use ports::{PortRange, PortRanges, PortRangesError};
 pub use record::{CodecError, FORMAT, Record, SealedRecord, Tip, Void};

@@ -29,6 +29,11 @@ pub enum PortRangesError {
 
 impl PortRanges {
     #[must_use]
+    pub const fn none() -> Self {
+        Self(Vec::new())
+    }
+
+    #[must_use]
     pub fn new(ranges: impl IntoIterator<Item = PortRange>) -> Self {
         let mut sorted: Vec<_> = ranges.into_iter().filter(|range| range.begin <= range.end).collect();
         sorted.sort_unstable();

@@ -111,6 +111,10 @@ pub enum StatusReason {
     EndedUnobserved,
     /// Its agent was silent for too long and was removed.
     AgentRemoved,
+    /// Its framework accepted offers that were not open, or not for one agent.
+    InvalidOffers,
+    /// What its framework wanted cannot be run so.
+    InvalidTask,
 }
 
 /// Why a task is asked to end.
@@ -122,4 +126,8 @@ pub enum KillReason {
     /// A newer version of the app replaces it.
     Superseded,
     AppDestroyed,
+    /// Its framework asked for it.
+    FrameworkRequest,
+    /// Its framework was torn down, or away for too long.
+    FrameworkRemoved,
 }

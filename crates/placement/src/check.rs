@@ -48,7 +48,9 @@ impl View {
         let mut counts: BTreeMap<&AppId, BTreeMap<(AgentId, AppVersion), u32>> = BTreeMap::new();
         for ((agent, _), held) in &self.tasks {
             holdings.entry(*agent).or_default().add(held.amounts, &held.ports);
-            *counts.entry(&held.app).or_default().entry((*agent, held.version)).or_default() += 1;
+            if let Some((app, version)) = &held.app {
+                *counts.entry(app).or_default().entry((*agent, *version)).or_default() += 1;
+            }
         }
         for offer in self.offers.values() {
             holdings.entry(offer.agent).or_default().add(offer.amounts, &offer.ports);

@@ -96,6 +96,19 @@ impl<'a> Scratch<'a> {
         Outcome::Placed(Placed { agent: view.columns.agent_at(best.row), host_ports, explanation: found.explanation })
     }
 
+    /// Takes everything that is free on an agent: it was given to somebody else.
+    pub fn withhold(&mut self, agent: AgentId) {
+        let columns = &self.view.columns;
+        let Some(row) = columns.row_of(agent) else { return };
+        let (block, lane) = (row / LANES, row % LANES);
+        let stock = self.stock.entry(block).or_insert_with(|| Box::new(columns.stock[block].clone()));
+        stock.change(lane, stock.free(lane).map(|free| -free.max(0)), &columns.scale);
+        let ports = self.ports.entry(row).or_insert_with(|| columns.ports[row].clone());
+        let all = ports.free().clone();
+        ports.take(&all);
+        stock.set_free_ports(lane, 0);
+    }
+
     fn take(&mut self, row: usize, request: &Request) -> Vec<u16> {
         let columns = &self.view.columns;
         let (block, lane) = (row / LANES, row % LANES);

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use model::{
     AgentDescription, AgentId, AppId, AppVersion, Event, LaunchedTask, OfferBatch, OfferId, PortRanges, Resources, Row,
-    Task, TaskId,
+    Task, TaskId, Workload,
 };
 
 use crate::columns::{Amounts, Columns, Node, amounts};
@@ -26,8 +26,8 @@ pub struct View {
 /// What a task holds.
 #[derive(Debug, Clone)]
 pub(crate) struct Held {
-    pub(crate) app: AppId,
-    pub(crate) version: AppVersion,
+    /// None for what a framework launched: its tasks are no instances of an app.
+    pub(crate) app: Option<(AppId, AppVersion)>,
     pub(crate) amounts: Amounts,
     pub(crate) ports: PortRanges,
 }
@@ -62,7 +62,7 @@ impl View {
             }
             Event::AgentRemoved { agent, reason: _ } => self.remove(*agent),
             Event::OffersMade { framework: _, offers } => self.make_offers(offers),
-            Event::OffersClosed { framework: _, offers, outcome: _ } => {
+            Event::OffersClosed { framework: _, offers, outcome: _, refused_until: _ } => {
                 for offer in offers {
                     self.close_offer(*offer);
                 }
@@ -84,7 +84,16 @@ impl View {
             | Event::WaitingChanged { .. }
             | Event::DeploymentStarted { .. }
             | Event::DeploymentAdvanced { .. }
-            | Event::DeploymentEnded { .. } => {}
+            | Event::DeploymentEnded { .. }
+            | Event::OffersHeldBack { .. }
+            | Event::OfferTimeoutChosen { .. }
+            | Event::FrameworkSubscribed { .. }
+            | Event::FrameworkDisconnected { .. }
+            | Event::FrameworkRemoved { .. }
+            | Event::OffersRevived { .. }
+            | Event::OffersSuppressed { .. }
+            | Event::LaunchRefused { .. }
+            | Event::UpdatesAcknowledged { .. } => {}
         }
     }
 
@@ -108,6 +117,12 @@ impl View {
     pub fn instances(&self, app: &AppId) -> impl Iterator<Item = (AgentId, AppVersion, u32)> {
         let counts = self.apps.get(app).into_iter().flatten();
         counts.map(|((agent, version), count)| (*agent, *version, *count))
+    }
+
+    /// The agent of an open offer.
+    #[must_use]
+    pub fn agent_of_offer(&self, offer: OfferId) -> Option<AgentId> {
+        self.offers.get(&offer).map(|offer| offer.agent)
     }
 
     /// How many rows a scan looks at: more than there are agents while rows of removed ones remain.
@@ -162,7 +177,7 @@ impl View {
         }
         self.release_from_offer(task.offer, task.agent, &task.resources);
         self.columns.ports[row].rotate(&task.resources.ports, task.offer);
-        self.hold(row, task.id.clone(), Held::of(&task.app, task.version, &task.resources));
+        self.hold(row, task.id.clone(), Held::of(&task.workload, &task.resources));
     }
 
     /// While its offer is open, a task takes from what the offer reserves, not from what is free.
@@ -182,7 +197,9 @@ impl View {
     fn hold(&mut self, row: usize, task: TaskId, held: Held) {
         let agent = self.columns.agent_at(row);
         self.columns.take(row, held.amounts, &held.ports);
-        *self.apps.entry(held.app.clone()).or_default().entry((agent, held.version)).or_default() += 1;
+        if let Some((app, version)) = &held.app {
+            *self.apps.entry(app.clone()).or_default().entry((agent, *version)).or_default() += 1;
+        }
         self.tasks.insert((agent, task), held);
     }
 
@@ -191,15 +208,16 @@ impl View {
         if let Some(row) = self.columns.row_of(agent) {
             self.columns.give_back(row, held.amounts, &held.ports);
         }
-        let Some(counts) = self.apps.get_mut(&held.app) else { return };
-        if let Some(count) = counts.get_mut(&(agent, held.version)) {
+        let Some((app, version)) = held.app else { return };
+        let Some(counts) = self.apps.get_mut(&app) else { return };
+        if let Some(count) = counts.get_mut(&(agent, version)) {
             *count -= 1;
             if *count == 0 {
-                counts.remove(&(agent, held.version));
+                counts.remove(&(agent, version));
             }
         }
         if counts.is_empty() {
-            self.apps.remove(&held.app);
+            self.apps.remove(&app);
         }
     }
 
@@ -215,7 +233,12 @@ impl View {
             Row::Offer(offer) => {
                 self.make_offer(offer.id, offer.agent, amounts(&offer.resources), offer.resources.ports.clone());
             }
-            Row::Header(_) | Row::App(_) | Row::Definition(..) | Row::Deployment(_) => {}
+            Row::Header(_)
+            | Row::App(_)
+            | Row::Definition(..)
+            | Row::Deployment(_)
+            | Row::Framework(_)
+            | Row::Filter(_) => {}
         }
     }
 
@@ -223,14 +246,17 @@ impl View {
         let Some(row) = self.columns.row_of(task.agent) else { return };
         self.columns.ports[row].restore_rotation(&task.host_ports, task.offer);
         if task.is_active() && !self.tasks.contains_key(&(task.agent, task.id.clone())) {
-            self.hold(row, task.id.clone(), Held::of(&task.app, task.version, &task.resources));
+            self.hold(row, task.id.clone(), Held::of(&task.workload, &task.resources));
         }
     }
 }
 
 impl Held {
-    fn of(app: &AppId, version: AppVersion, resources: &Resources) -> Self {
-        let (amounts, ports) = (amounts(resources), resources.ports.clone());
-        Self { app: app.clone(), version, amounts, ports }
+    fn of(workload: &Workload, resources: &Resources) -> Self {
+        let app = match workload {
+            Workload::App { app, version } => Some((app.clone(), *version)),
+            Workload::Own(_) => None,
+        };
+        Self { app, amounts: amounts(resources), ports: resources.ports.clone() }
     }
 }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use model::{
     AgentDescription, AgentId, AppId, AppSpec, AppVersion, ClusterId, Container, Epoch, Invocation, KillReason,
-    PortSpec, Resources, Seq, StatusUpdate, TaskId, TaskState, UpdateId,
+    PortRanges, PortSpec, Resources, Seq, StatusUpdate, TaskId, TaskInfo, TaskState, UpdateId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -93,17 +93,33 @@ pub struct Kill {
     pub grace_ms: u64,
 }
 
-/// What the tasks of one version of an app have in common.
+/// Whose a task is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum TaskOwner {
+    App {
+        app: AppId,
+        version: AppVersion,
+    },
+    Framework {
+        /// As the framework knows itself, and its task.
+        framework: String,
+        own_id: Arc<str>,
+        name: String,
+    },
+}
+
+/// What the tasks of one version of an app have in common, or what a framework wants of one task.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskSpec {
-    pub app: AppId,
-    pub version: AppVersion,
+    #[serde(flatten)]
+    pub owner: TaskOwner,
     pub invocation: Invocation,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub container: Option<Container>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
-    /// The app's own; the agent adds its own variables, which these may not override.
+    /// The task's own; the agent adds its own variables, which these may not override.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub env: BTreeMap<String, String>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -119,8 +135,7 @@ impl TaskSpec {
     #[must_use]
     pub fn of_app(app: &AppSpec, version: AppVersion) -> Self {
         Self {
-            app: app.id.clone(),
-            version,
+            owner: TaskOwner::App { app: app.id.clone(), version },
             invocation: app.invocation.clone(),
             container: app.container.clone(),
             user: app.user.clone(),
@@ -129,6 +144,22 @@ impl TaskSpec {
             resources: app.resources.clone(),
             ports: app.ports.clone(),
             kill_grace_ms: app.kill_grace_ms,
+        }
+    }
+
+    /// `framework` is the id by which the framework knows itself.
+    #[must_use]
+    pub fn of_framework(framework: String, info: &TaskInfo, resources: &Resources) -> Self {
+        Self {
+            owner: TaskOwner::Framework { framework, own_id: Arc::clone(&info.id), name: info.name.clone() },
+            invocation: info.invocation.clone(),
+            container: info.container.clone(),
+            user: info.user.clone(),
+            env: info.env.clone(),
+            labels: info.labels.clone(),
+            resources: Resources { ports: PortRanges::default(), ..resources.clone() },
+            ports: info.ports.clone(),
+            kill_grace_ms: info.kill_grace_ms,
         }
     }
 }

@@ -4,4 +4,5 @@
 
 pub mod agent;
 pub mod marathon;
+pub mod mesos;
 pub mod operator;

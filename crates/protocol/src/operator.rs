@@ -243,8 +243,14 @@ pub struct TaskList {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TaskView {
     pub id: TaskId,
-    pub app: AppId,
-    pub version: AppVersion,
+    /// Its app, and the version of that; None for a task of a framework outside.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub app: Option<AppId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<AppVersion>,
+    /// How its framework calls it, where that is another name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own_id: Option<String>,
     pub agent: AgentId,
     pub hostname: String,
     pub host_ports: Vec<u16>,
@@ -260,7 +266,9 @@ pub struct TaskView {
     pub kill: Option<KillRequest>,
     pub framework: FrameworkId,
     pub offer: OfferId,
-    pub explanation: Explanation,
+    /// None when its framework chose the agent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub explanation: Option<Explanation>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -14,6 +14,7 @@ impl Draft<'_> {
     pub(crate) fn reconnect_agent(&mut self, agent: AgentId, description: &AgentDescription) -> Result<(), Rejection> {
         let known = self.agent(agent)?;
         if !known.is_connected() || known.description != *description {
+            self.rescind_offers_on(agent);
             self.events.push(Event::AgentReconnected { agent, description: description.clone() });
         }
         Ok(())
@@ -21,6 +22,7 @@ impl Draft<'_> {
 
     pub(crate) fn disconnect_agent(&mut self, agent: AgentId, reason: DisconnectReason) -> Result<(), Rejection> {
         if self.agent(agent)?.is_connected() {
+            self.rescind_offers_on(agent);
             self.events.push(Event::AgentDisconnected { agent, reason });
         }
         Ok(())
@@ -28,11 +30,12 @@ impl Draft<'_> {
 
     /// Gives an agent and all its tasks up.
     pub(crate) fn remove_agent(&mut self, agent: AgentId, reason: RemovalReason) -> Result<(), Rejection> {
-        let hostname = &self.agent(agent)?.description.hostname;
+        let hostname = self.agent(agent)?.description.hostname.clone();
         let why = match reason {
             RemovalReason::TimedOut => format!("agent {agent} on {hostname} was silent for too long"),
             RemovalReason::Gone => format!("agent {agent} on {hostname} is gone for good"),
         };
+        self.rescind_offers_on(agent);
         for task in self.world.state.active_tasks_on(agent) {
             let status = TaskStatus {
                 state: TaskState::Lost,

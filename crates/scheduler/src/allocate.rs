@@ -3,16 +3,18 @@
 //! Reconcile before place: what is too much is asked to end first, then what is missing is placed. The built-in
 //! framework is offered only what it takes, so offers, their acceptance and the launches are told together.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use model::{
-    App, AppId, Event, FrameworkId, KillReason, LaunchedTask, OfferBatch, OfferOutcome, Task, TaskId, TaskState,
-    Timestamp, Waiting, WaitingCause,
+    AgentId, App, AppId, Event, FrameworkId, KillReason, LaunchedTask, OfferBatch, OfferOutcome, Task, TaskId,
+    TaskState, Timestamp, Waiting, WaitingCause, Workload,
 };
 use placement::{Outcome, Placed, Policy, Request, Scratch};
 use state::State;
 
 use crate::draft::Draft;
+use crate::shares::{Queue, services_first};
 use crate::{Rejection, World};
 
 /// How many tasks one allocation launches at most; the next one follows at once. It bounds the size of a record.
@@ -35,25 +37,47 @@ impl World {
             WaitingCause::Backoff { until } => Some(until),
             _ => None,
         });
-        held.min()
+        held.chain(self.next_offering_at()).min()
     }
 }
 
 impl Draft<'_> {
     pub(crate) fn allocate(&mut self) -> Result<(), Rejection> {
+        self.expire_offers();
+        self.remove_overdue_frameworks();
+        self.end_orphans();
         self.advance_deployments();
+        if self.world.book.to_look_at(self.now()).next().is_none() {
+            self.allocate_services(&[])?;
+            return Ok(());
+        }
+        let queue = Queue::of(self.world);
+        if services_first(self.state(), &self.world.book.total, &queue) {
+            let placed_on = self.allocate_services(&[])?;
+            self.offer_to_frameworks(queue, &placed_on);
+        } else {
+            let offered = self.offer_to_frameworks(queue, &BTreeSet::new());
+            self.allocate_services(&offered)?;
+        }
+        Ok(())
+    }
+
+    /// Returns where it placed something. Nothing is placed on agents that were `offered` to others.
+    fn allocate_services(&mut self, offered: &[AgentId]) -> Result<BTreeSet<AgentId>, Rejection> {
         let mut cycle = Cycle {
             policy: self.active_policy()?,
             scratch: Scratch::new(&self.world.view),
             offers: OfferBatch::default(),
             launches: Vec::new(),
         };
+        offered.iter().for_each(|agent| cycle.scratch.withhold(*agent));
         let state = self.state();
         for app in state.unsettled_apps().iter().filter_map(|id| state.apps.get(id)) {
             self.reconcile(&mut cycle, app);
         }
+        let placed_on = cycle.offers.agents.iter().copied().collect();
         self.tell(cycle);
-        Ok(())
+        Ok(placed_on)
     }
 
     fn reconcile(&mut self, cycle: &mut Cycle<'_>, app: &App) {
@@ -66,7 +90,7 @@ impl Draft<'_> {
             .state()
             .active_tasks_of_app(id)
             .filter(|task| task.kill.is_none())
-            .partition(|task| task.version >= app.config_version);
+            .partition(|task| task.is_since(app.config_version));
         if its_turn {
             self.end_excess(app, current.clone(), old);
         }
@@ -154,11 +178,10 @@ impl Draft<'_> {
             framework: FrameworkId::SERVICES,
             offer,
             agent: placed.agent,
-            app: app.spec.id.clone(),
-            version: app.version,
+            workload: Workload::App { app: app.spec.id.clone(), version: app.version },
             resources,
             host_ports: placed.host_ports,
-            explanation: placed.explanation,
+            explanation: Some(placed.explanation),
         });
     }
 
@@ -169,7 +192,12 @@ impl Draft<'_> {
         let framework = FrameworkId::SERVICES;
         let offers = cycle.offers.offers.clone();
         self.events.push(Event::OffersMade { framework, offers: cycle.offers });
-        self.events.push(Event::OffersClosed { framework, offers, outcome: OfferOutcome::Accepted });
+        self.events.push(Event::OffersClosed {
+            framework,
+            offers,
+            outcome: OfferOutcome::Accepted,
+            refused_until: None,
+        });
         let launched = cycle.launches.into_iter().map(|task| Event::TaskLaunched { task: Box::new(task) });
         self.events.extend(launched);
     }

@@ -4,15 +4,20 @@
 //! simulator. Time, ids and randomness come with the command. Nothing here applies an event; the shell does, when
 //! it has put them into a record.
 
+mod accept;
 mod agents;
 mod allocate;
 mod apps;
 mod backoff;
+mod book;
 mod dependencies;
 mod deployments;
 mod draft;
+mod frameworks;
+mod offers;
 mod rejection;
 mod service_ports;
+mod shares;
 mod tasks;
 
 use model::{Command, CommandKind, Event, Record};
@@ -20,6 +25,8 @@ use placement::View;
 use state::State;
 
 pub use allocate::LAUNCHES_PER_ALLOCATION;
+pub use book::Book;
+pub use offers::{DEFAULT_OFFER_TIMEOUT_MS, OFFERS_PER_ALLOCATION};
 pub use rejection::Rejection;
 
 use draft::Draft;
@@ -27,18 +34,21 @@ use draft::Draft;
 /// The policy of a cluster whose configuration names none.
 pub const DEFAULT_PLACEMENT_POLICY: &str = "best-fit";
 
-/// What decisions are made from: the state, and placement's picture of the same records.
+/// What decisions are made from: the state, placement's picture, and what there is to offer, of the same records.
 #[derive(Debug, Clone, Default)]
 pub struct World {
     pub state: State,
     pub view: View,
+    pub book: Book,
 }
 
 impl World {
     pub fn apply(&mut self, record: &Record) {
         self.state.apply(record);
         for event in &record.events {
+            let concerned = Book::concerned(event, &self.view);
             self.view.apply(event);
+            self.book.follow(event, &concerned, &self.view);
         }
     }
 
@@ -49,7 +59,8 @@ impl World {
         for event in &state.baseline() {
             view.apply(event);
         }
-        Self { state, view }
+        let book = Book::of(&view);
+        Self { state, view, book }
     }
 }
 
@@ -72,6 +83,20 @@ pub fn decide(world: &World, command: &Command) -> Result<Vec<Event>, Rejection>
         CommandKind::DisconnectAgent { agent, reason } => draft.disconnect_agent(*agent, *reason)?,
         CommandKind::RemoveAgent { agent, reason } => draft.remove_agent(*agent, *reason)?,
         CommandKind::UpdateStatus { agent, updates } => draft.update_status(*agent, updates)?,
+        CommandKind::ChooseOfferTimeout { offer_timeout_ms } => draft.choose_offer_timeout(*offer_timeout_ms),
+        CommandKind::SubscribeFramework { framework, info } => draft.subscribe_framework(*framework, info)?,
+        CommandKind::DisconnectFramework { framework } => draft.disconnect_framework(*framework)?,
+        CommandKind::TeardownFramework { framework } => draft.teardown_framework(*framework)?,
+        CommandKind::AcceptOffers { framework, offers, launches, refuse_ms } => {
+            draft.accept_offers(*framework, offers, launches, *refuse_ms)?;
+        }
+        CommandKind::DeclineOffers { framework, offers, refuse_ms } => {
+            draft.decline_offers(*framework, offers, *refuse_ms)?;
+        }
+        CommandKind::ReviveOffers { framework } => draft.revive_offers(*framework)?,
+        CommandKind::SuppressOffers { framework } => draft.suppress_offers(*framework)?,
+        CommandKind::AcknowledgeUpdates { framework, receipts } => draft.acknowledge_updates(*framework, receipts)?,
+        CommandKind::KillFrameworkTask { framework, task } => draft.kill_framework_task(*framework, task)?,
     }
     Ok(draft.events)
 }

@@ -1,6 +1,6 @@
 //! Why a command is refused. A refused command leaves no record and changes nothing.
 
-use model::{AgentId, AppId, DeploymentId, TaskId};
+use model::{AgentId, AppId, DeploymentId, FrameworkId, TaskId};
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {
@@ -12,6 +12,8 @@ pub enum Rejection {
     UnknownTask(TaskId),
     #[error("agent {0} is unknown: it never registered with this cluster, or it was removed")]
     UnknownAgent(AgentId),
+    #[error("framework {0} is unknown: it never subscribed to this cluster, or it was torn down")]
+    UnknownFramework(FrameworkId),
     /// Another change is being carried out; `force` takes its place.
     #[error("app '{app}' is locked by one or more deployments")]
     AppLocked { app: AppId, deployments: Vec<DeploymentId> },

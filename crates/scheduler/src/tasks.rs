@@ -28,16 +28,18 @@ impl<'a> Draft<'a> {
                 update: Some(update.id.clone()),
                 status: update.status.clone(),
             });
-            if ended_by_itself(task, &update.status) && slowed.insert(task.app.clone()) {
-                self.slow_down(task);
+            if let Some(app) = task.app().filter(|_| ended_by_itself(task, &update.status))
+                && slowed.insert(app.clone())
+            {
+                self.slow_down(task, app);
             }
         }
         Ok(())
     }
 
-    fn slow_down(&mut self, task: &Task) {
+    fn slow_down(&mut self, task: &Task, app: &AppId) {
         let state = self.state();
-        if let Some(app) = state.apps.get(&task.app).filter(|app| task.version >= app.config_version) {
+        if let Some(app) = state.apps.get(app).filter(|app| task.is_since(app.config_version)) {
             self.raise_delay(app);
         }
     }
@@ -46,7 +48,9 @@ impl<'a> Draft<'a> {
         let selected = self.select(selection)?;
         let mut by_app: BTreeMap<&AppId, u32> = BTreeMap::new();
         for task in selected {
-            *by_app.entry(&task.app).or_default() += 1;
+            if let Some(app) = task.app() {
+                *by_app.entry(app).or_default() += 1;
+            }
             let (task, agent) = (task.id.clone(), task.agent);
             self.events.push(Event::TaskKillRequested { task, agent, reason: KillReason::UserRequest });
         }

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use model::{
     Agent, AgentDescription, AgentId, App, AppId, AppSpec, AppVersion, Connection, Deployment, DeploymentId, Event,
-    FrameworkId, Header, KillRequest, LaunchDelay, LaunchedTask, Offer, OfferBatch, OfferId, OfferOutcome, Record, Row,
-    Task, TaskFailure, TaskId, TaskState, TaskStatus, Timestamp, Waiting,
+    FrameworkConnection, FrameworkId, Header, KillRequest, LaunchDelay, LaunchedTask, PendingUpdate, Record, Row, Task,
+    TaskFailure, TaskId, TaskState, TaskStatus, Timestamp, Waiting, Workload,
 };
 
 use crate::State;
-use crate::index::{ENDED_TASKS_KEPT, ENDED_TASKS_KEPT_PER_APP};
+use crate::index::{ENDED_TASKS_KEPT, ENDED_TASKS_KEPT_PER_OWNER};
 
 impl State {
     /// Folds one accepted record. Total: an event about something unknown changes nothing.
@@ -26,6 +26,7 @@ impl State {
         self.seq = record.seq;
         self.epoch = record.epoch;
         self.at = self.at.max(record.cause.at);
+        self.forget_ended_filters();
     }
 
     pub(crate) fn apply_event(&mut self, event: &Event) {
@@ -50,9 +51,24 @@ impl State {
             }
             Event::AgentRemoved { agent, reason: _ } => {
                 self.agents.remove(agent);
+                self.forget_filters_on(*agent);
             }
             Event::OffersMade { framework, offers } => self.make_offers(*framework, offers),
-            Event::OffersClosed { framework: _, offers, outcome } => self.close_offers(offers, *outcome),
+            Event::OffersClosed { framework: _, offers, outcome, refused_until } => {
+                self.close_offers(offers, *outcome, *refused_until);
+            }
+            Event::OfferTimeoutChosen { offer_timeout_ms } => self.header.offer_timeout_ms = Some(*offer_timeout_ms),
+            Event::FrameworkSubscribed { framework, info } => self.subscribe_framework(*framework, info),
+            Event::FrameworkDisconnected { framework } => {
+                let since = self.at;
+                self.frameworks.update(framework, |row| row.connection = FrameworkConnection::Away { since });
+            }
+            Event::FrameworkRemoved { framework, reason: _ } => self.remove_framework(*framework),
+            Event::OffersRevived { framework } => self.revive(*framework),
+            Event::OffersSuppressed { framework } => self.frameworks.update(framework, |row| row.is_suppressed = true),
+            Event::UpdatesAcknowledged { framework: _, tasks } => self.acknowledge(tasks),
+            // What is told of them is in the record; nothing follows from it.
+            Event::OffersHeldBack { .. } | Event::LaunchRefused { .. } => {}
             Event::TaskLaunched { task } => self.launch(task),
             Event::TaskStatusChanged { task, status, .. } => self.change_status(task, status),
             Event::TaskKillRequested { task, reason, .. } => {
@@ -89,21 +105,8 @@ impl State {
         self.agents.insert(agent, row);
     }
 
-    fn make_offers(&mut self, framework: FrameworkId, batch: &OfferBatch) {
-        self.header.totals.offers_made += batch.offers.len() as u64;
-        for ((id, agent), resources) in batch.offers.iter().zip(&batch.agents).zip(&batch.resources) {
-            self.header.next_offer = self.header.next_offer.max(id.next());
-            let offer = Offer { id: *id, framework, agent: *agent, resources: resources.clone(), made_at: self.at };
-            self.offers.insert(*id, offer);
-        }
-    }
-
-    fn close_offers(&mut self, offers: &[OfferId], outcome: OfferOutcome) {
-        let closed = offers.iter().filter(|offer| self.offers.remove(offer).is_some()).count();
-        *self.header.totals.offers_closed.entry(outcome).or_default() += closed as u64;
-    }
-
     fn launch(&mut self, task: &LaunchedTask) {
+        self.take_from_offer(task);
         let Some(agent) = self.agents.get(&task.agent) else { return };
         let row = Task {
             id: task.id.clone(),
@@ -111,8 +114,7 @@ impl State {
             offer: task.offer,
             agent: task.agent,
             hostname: agent.description.hostname.clone(),
-            app: task.app.clone(),
-            version: task.version,
+            workload: task.workload.clone(),
             resources: task.resources.clone(),
             host_ports: task.host_ports.clone(),
             explanation: task.explanation.clone(),
@@ -122,18 +124,20 @@ impl State {
             kill: None,
             status: TaskStatus { state: TaskState::Staging, reason: None, message: None, exit: None },
             status_at: self.at,
+            unacknowledged: Vec::new(),
         };
         self.header.totals.tasks_launched += 1;
         self.index.enter(&row);
         self.tasks.insert(row.id.clone(), row);
-        self.settle(&task.app);
+        if let Some(app) = task.workload.app() {
+            self.settle(app);
+        }
     }
 
     fn change_status(&mut self, id: &TaskId, status: &TaskStatus) {
         let at = self.at;
-        if !self.tasks.get(id).is_some_and(Task::is_active) {
-            return;
-        }
+        let Some(task) = self.tasks.get(id).filter(|task| task.is_active()) else { return };
+        let is_told = task.workload.own().is_some() && self.frameworks.contains(&task.framework);
         self.change_task(id, |row| {
             if status.state == TaskState::Running {
                 row.running_since.get_or_insert(at);
@@ -141,6 +145,9 @@ impl State {
             row.ended_at = status.state.is_terminal().then_some(at);
             row.status.clone_from(status);
             row.status_at = at;
+            if is_told {
+                row.unacknowledged.push(PendingUpdate { status: status.clone(), at });
+            }
         });
         if status.state.is_terminal() {
             self.end_task(id, status, at);
@@ -150,7 +157,10 @@ impl State {
     fn end_task(&mut self, id: &TaskId, status: &TaskStatus, at: Timestamp) {
         *self.header.totals.tasks_ended.entry(status.state).or_default() += 1;
         let Some(task) = self.tasks.get(id) else { return };
-        let (app, version) = (task.app.clone(), task.version);
+        let (app, version) = match &task.workload {
+            Workload::App { app, version } => (app.clone(), *version),
+            Workload::Own(_) => return self.forget_oldest_ended_of(task.framework),
+        };
         if matches!(status.state, TaskState::Failed | TaskState::Lost | TaskState::Error) {
             let failure = TaskFailure {
                 task: id.clone(),
@@ -166,21 +176,31 @@ impl State {
         self.forget_oldest_ended(&app);
     }
 
-    fn change_task(&mut self, id: &TaskId, change: impl FnOnce(&mut Task)) {
+    pub(crate) fn change_task(&mut self, id: &TaskId, change: impl FnOnce(&mut Task)) {
         let Some(row) = self.tasks.get(id) else { return };
-        let app = row.app.clone();
+        let app = row.app().cloned();
         self.index.leave(row);
         self.tasks.update(id, change);
         if let Some(row) = self.tasks.get(id) {
             self.index.enter(row);
         }
-        self.settle(&app);
+        if let Some(app) = app {
+            self.settle(&app);
+        }
     }
 
     fn forget_oldest_ended(&mut self, app: &AppId) {
-        let of_app = &self.tasks_of_app(app).ended;
-        let excess_of_app = of_app.len().saturating_sub(ENDED_TASKS_KEPT_PER_APP);
-        let mut forgotten: BTreeSet<TaskId> = of_app.iter().take(excess_of_app).map(|(_, id)| id.clone()).collect();
+        let forgotten = oldest_beyond_limit(&self.tasks_of_app(app).ended);
+        self.forget_ended(forgotten);
+    }
+
+    pub(crate) fn forget_oldest_ended_of(&mut self, framework: FrameworkId) {
+        let forgotten = oldest_beyond_limit(&self.holdings(framework).ended);
+        self.forget_ended(forgotten);
+    }
+
+    /// And those that are too many over all.
+    fn forget_ended(&mut self, mut forgotten: BTreeSet<TaskId>) {
         let excess = self.index.ended.len().saturating_sub(ENDED_TASKS_KEPT);
         forgotten.extend(self.index.ended.iter().take(excess).map(|(_, id)| id.clone()));
         for id in forgotten {
@@ -248,7 +268,7 @@ impl State {
     fn start_deployment(&mut self, deployment: &Deployment) {
         self.deployments.insert(deployment.id.clone(), deployment.clone());
         for action in deployment.actions() {
-            self.index.deployments.entry(action.app.clone()).or_default().insert(deployment.id.clone());
+            self.index.enter_deployment(&action.app, &deployment.id);
             self.settle(&action.app);
         }
     }
@@ -262,7 +282,7 @@ impl State {
         }
     }
 
-    fn settle(&mut self, app: &AppId) {
+    pub(crate) fn settle(&mut self, app: &AppId) {
         self.index.settle(app, self.apps.get(app));
     }
 
@@ -277,12 +297,16 @@ impl State {
             }
             Row::Definition(spec, version) => self.definitions.insert((spec.id.clone(), version), spec),
             Row::Task(task) => {
-                let app = task.app.clone();
+                let app = task.app().cloned();
                 self.index.enter(&task);
                 self.tasks.insert(task.id.clone(), task);
-                self.settle(&app);
+                if let Some(app) = app {
+                    self.settle(&app);
+                }
             }
-            Row::Offer(offer) => self.offers.insert(offer.id, offer),
+            Row::Offer(offer) => self.enter_offer(offer),
+            Row::Framework(framework) => self.frameworks.insert(framework.id, framework),
+            Row::Filter(filter) => self.enter_filter(filter),
             Row::Deployment(deployment) => self.start_deployment(&deployment),
         }
     }
@@ -290,4 +314,9 @@ impl State {
     fn restore_header(&mut self, header: Header) {
         self.header = header;
     }
+}
+
+fn oldest_beyond_limit(ended: &BTreeSet<(Timestamp, TaskId)>) -> BTreeSet<TaskId> {
+    let excess = ended.len().saturating_sub(ENDED_TASKS_KEPT_PER_OWNER);
+    ended.iter().take(excess).map(|(_, id)| id.clone()).collect()
 }

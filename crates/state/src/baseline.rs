@@ -9,14 +9,20 @@ impl State {
     /// placement view all that it would know.
     #[must_use]
     pub fn baseline(&self) -> Vec<Event> {
-        let rows = std::iter::once(Row::Header(self.header.clone()))
+        self.rows().map(|row| Event::Restored { row: Box::new(row) }).collect()
+    }
+
+    /// Every row, in an order in which a placement view can fold them.
+    pub fn rows(&self) -> impl Iterator<Item = Row> {
+        std::iter::once(Row::Header(self.header.clone()))
             .chain(self.agents.values().cloned().map(Row::Agent))
             .chain(self.definitions.iter().map(|((_, version), spec)| Row::Definition(spec.clone(), *version)))
             .chain(self.tasks.values().cloned().map(Row::Task))
             .chain(self.offers.values().cloned().map(Row::Offer))
             .chain(self.apps.values().cloned().map(Row::App))
-            .chain(self.deployments.values().cloned().map(Row::Deployment));
-        rows.map(|row| Event::Restored { row: Box::new(row) }).collect()
+            .chain(self.deployments.values().cloned().map(Row::Deployment))
+            .chain(self.frameworks.values().cloned().map(Row::Framework))
+            .chain(self.filters.values().copied().map(Row::Filter))
     }
 
     /// Folds a baseline that was made after record `seq`.

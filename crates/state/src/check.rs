@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use model::{AgentId, AppId, Resources, Scalar};
+use model::{AgentId, AppId, FrameworkId, Resources, Scalar, Workload};
 
 use crate::State;
 use crate::index::Index;
@@ -34,8 +34,10 @@ impl State {
             if !self.agents.contains(&task.agent) {
                 found.push(Violation(format!("task {} is active on agent {}, which is unknown", task.id, task.agent)));
             }
-            if self.definition(&task.app, task.version).is_none() {
-                found.push(Violation(format!("task {} has no definition of {}", task.id, task.app)));
+            if let Workload::App { app, version } = &task.workload
+                && self.definition(app, *version).is_none()
+            {
+                found.push(Violation(format!("task {} has no definition of {app}", task.id)));
             }
             if task.ended_at.is_some() {
                 found.push(Violation(format!("task {} is active, but has an end", task.id)));
@@ -47,6 +49,24 @@ impl State {
             }
             if self.definition(id, app.version).is_none() {
                 found.push(Violation(format!("app {id} has no definition of its version")));
+            }
+        }
+        for task in self.tasks.values().filter(|task| !task.unacknowledged.is_empty()) {
+            if !self.frameworks.contains(&task.framework) {
+                found.push(Violation(format!("task {} has updates for {}, which is gone", task.id, task.framework)));
+            }
+        }
+        for offer in self.offers.values().filter(|offer| offer.framework != FrameworkId::SERVICES) {
+            if !self.frameworks.get(&offer.framework).is_some_and(model::Framework::is_subscribed) {
+                found.push(Violation(format!("offer {} is open, but {} is away", offer.id, offer.framework)));
+            }
+            if !self.agents.get(&offer.agent).is_some_and(model::Agent::is_connected) {
+                found.push(Violation(format!("offer {} is open, but agent {} is away", offer.id, offer.agent)));
+            }
+        }
+        for (agent, framework) in self.filters.keys() {
+            if !self.agents.contains(agent) || !self.frameworks.contains(framework) {
+                found.push(Violation(format!("{framework} refuses {agent}, but one of them is gone")));
             }
         }
         for deployment in self.deployments.values() {
@@ -91,9 +111,11 @@ impl State {
         for task in self.tasks.values() {
             index.enter(task);
         }
+        self.offers.values().for_each(|offer| index.enter_offer(offer));
+        self.filters.values().for_each(|filter| index.enter_filter(filter));
         for deployment in self.deployments.values() {
             for action in deployment.actions() {
-                index.deployments.entry(action.app.clone()).or_default().insert(deployment.id.clone());
+                index.enter_deployment(&action.app, &deployment.id);
             }
         }
         let mentioned: BTreeSet<&AppId> = self.apps.keys().chain(self.index.apps.keys()).collect();
@@ -111,6 +133,8 @@ impl State {
             ("tasks", self.tasks.sum(), self.tasks.recomputed_sum()),
             ("offers", self.offers.sum(), self.offers.recomputed_sum()),
             ("deployments", self.deployments.sum(), self.deployments.recomputed_sum()),
+            ("frameworks", self.frameworks.sum(), self.frameworks.recomputed_sum()),
+            ("filters", self.filters.sum(), self.filters.recomputed_sum()),
         ];
         for (table, kept, made_anew) in sums {
             if kept != made_anew {

@@ -2,12 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::{AgentId, App, AppId, AppVersion, DeploymentId, Task, TaskId, TaskState, Timestamp};
+use std::sync::Arc;
+
+use model::{
+    AgentId, App, AppId, AppVersion, DeploymentId, FrameworkId, Offer, OfferFilter, OfferId, Resources, Task, TaskId,
+    TaskState, Timestamp, Workload,
+};
 
 /// How many ended tasks are remembered, over all apps.
 pub const ENDED_TASKS_KEPT: usize = 1_000;
-/// How many ended tasks are remembered of one app.
-pub const ENDED_TASKS_KEPT_PER_APP: usize = 50;
+/// How many ended tasks are remembered of one app, or of one framework.
+pub const ENDED_TASKS_KEPT_PER_OWNER: usize = 50;
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Index {
@@ -17,6 +22,64 @@ pub(crate) struct Index {
     pub(crate) ended: BTreeSet<(Timestamp, TaskId)>,
     pub(crate) deployments: BTreeMap<AppId, BTreeSet<DeploymentId>>,
     pub(crate) unsettled: BTreeSet<AppId>,
+    pub(crate) frameworks: BTreeMap<FrameworkId, FrameworkHoldings>,
+    pub(crate) offers_on_agent: BTreeMap<AgentId, BTreeSet<OfferId>>,
+    pub(crate) filters_by_end: BTreeSet<(Timestamp, AgentId, FrameworkId)>,
+}
+
+/// What a framework has: tasks, offers, and agents that it refused.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FrameworkHoldings {
+    /// Of its active tasks and open offers together, without ports.
+    pub amounts: Resources,
+    pub offers: BTreeSet<OfferId>,
+    /// Agents on which it has a filter.
+    pub refused: BTreeSet<AgentId>,
+    /// Of a framework outside: its active tasks.
+    pub active: BTreeSet<TaskId>,
+    /// Those of the active ones that were asked to end.
+    pub killing: u32,
+    /// Tasks with updates that it did not acknowledge.
+    pub untold: BTreeSet<TaskId>,
+    pub ended: BTreeSet<(Timestamp, TaskId)>,
+    /// The youngest task that is remembered under each of its own ids.
+    pub by_own_id: BTreeMap<Arc<str>, TaskId>,
+}
+
+impl FrameworkHoldings {
+    pub(crate) const fn none() -> &'static Self {
+        static NONE: FrameworkHoldings = FrameworkHoldings {
+            amounts: Resources {
+                cpus: model::Scalar::ZERO,
+                mem: model::Scalar::ZERO,
+                disk: model::Scalar::ZERO,
+                gpus: model::Scalar::ZERO,
+                ports: model::PortRanges::none(),
+            },
+            offers: BTreeSet::new(),
+            refused: BTreeSet::new(),
+            active: BTreeSet::new(),
+            killing: 0,
+            untold: BTreeSet::new(),
+            ended: BTreeSet::new(),
+            by_own_id: BTreeMap::new(),
+        };
+        &NONE
+    }
+
+    fn add(&mut self, resources: &Resources) {
+        self.amounts.cpus = self.amounts.cpus.plus(resources.cpus);
+        self.amounts.mem = self.amounts.mem.plus(resources.mem);
+        self.amounts.disk = self.amounts.disk.plus(resources.disk);
+        self.amounts.gpus = self.amounts.gpus.plus(resources.gpus);
+    }
+
+    fn subtract(&mut self, resources: &Resources) {
+        self.amounts.cpus = self.amounts.cpus.minus(resources.cpus);
+        self.amounts.mem = self.amounts.mem.minus(resources.mem);
+        self.amounts.disk = self.amounts.disk.minus(resources.disk);
+        self.amounts.gpus = self.amounts.gpus.minus(resources.gpus);
+    }
 }
 
 /// The tasks of one app.
@@ -58,48 +121,144 @@ impl AppTasks {
 impl Index {
     /// Enters a task as it is now. Call [`Index::leave`] with its old form first.
     pub(crate) fn enter(&mut self, task: &Task) {
-        let app = self.apps.entry(task.app.clone()).or_default();
+        match &task.workload {
+            Workload::App { app, version } => self.enter_of_app(task, app, *version),
+            Workload::Own(info) => self.enter_of_framework(task, &info.id),
+        }
         if let Some(ended_at) = task.ended_at {
-            app.ended.insert((ended_at, task.id.clone()));
-            self.ended.insert((ended_at, task.id.clone()));
+            if task.unacknowledged.is_empty() {
+                self.ended.insert((ended_at, task.id.clone()));
+            }
             return;
         }
-        app.active.insert(task.id.clone());
-        *app.by_version.entry(task.version).or_default() += 1;
-        if task.kill.is_some() {
-            app.killing += 1;
-        } else if task.status.state == TaskState::Running {
-            *app.running.entry(task.version).or_default() += 1;
-        }
+        self.frameworks.entry(task.framework).or_default().add(&task.resources);
         self.active_on_agent.entry(task.agent).or_default().insert(task.id.clone());
         *self.active_by_state.entry(task.status.state).or_default() += 1;
     }
 
+    fn enter_of_app(&mut self, task: &Task, app: &AppId, version: AppVersion) {
+        let app = self.apps.entry(app.clone()).or_default();
+        if let Some(ended_at) = task.ended_at {
+            app.ended.insert((ended_at, task.id.clone()));
+            return;
+        }
+        app.active.insert(task.id.clone());
+        *app.by_version.entry(version).or_default() += 1;
+        if task.kill.is_some() {
+            app.killing += 1;
+        } else if task.status.state == TaskState::Running {
+            *app.running.entry(version).or_default() += 1;
+        }
+    }
+
+    fn enter_of_framework(&mut self, task: &Task, own: &Arc<str>) {
+        let of = self.frameworks.entry(task.framework).or_default();
+        of.by_own_id.insert(Arc::clone(own), task.id.clone());
+        if !task.unacknowledged.is_empty() {
+            of.untold.insert(task.id.clone());
+        }
+        match task.ended_at {
+            None => {
+                of.active.insert(task.id.clone());
+                of.killing += u32::from(task.kill.is_some());
+            }
+            Some(ended_at) if task.unacknowledged.is_empty() => {
+                of.ended.insert((ended_at, task.id.clone()));
+            }
+            Some(_) => {}
+        }
+    }
+
     /// Takes a task out, in the form in which it was entered.
     pub(crate) fn leave(&mut self, task: &Task) {
-        let Some(app) = self.apps.get_mut(&task.app) else { return };
+        match &task.workload {
+            Workload::App { app, version } => self.leave_of_app(task, app, *version),
+            Workload::Own(info) => self.leave_of_framework(task, &info.id),
+        }
         if let Some(ended_at) = task.ended_at {
-            app.ended.remove(&(ended_at, task.id.clone()));
             self.ended.remove(&(ended_at, task.id.clone()));
         } else {
+            if let Some(of) = self.frameworks.get_mut(&task.framework) {
+                of.subtract(&task.resources);
+            }
+            count_down(&mut self.active_by_state, &task.status.state);
+            remove_from(&mut self.active_on_agent, &task.agent, &task.id);
+        }
+        self.drop_framework_if_empty(task.framework);
+    }
+
+    fn leave_of_app(&mut self, task: &Task, id: &AppId, version: AppVersion) {
+        let Some(app) = self.apps.get_mut(id) else { return };
+        if let Some(ended_at) = task.ended_at {
+            app.ended.remove(&(ended_at, task.id.clone()));
+        } else {
             app.active.remove(&task.id);
-            count_down(&mut app.by_version, &task.version);
+            count_down(&mut app.by_version, &version);
             if task.kill.is_some() {
                 app.killing -= 1;
             } else if task.status.state == TaskState::Running {
-                count_down(&mut app.running, &task.version);
-            }
-            count_down(&mut self.active_by_state, &task.status.state);
-            if let Some(tasks) = self.active_on_agent.get_mut(&task.agent) {
-                tasks.remove(&task.id);
-                if tasks.is_empty() {
-                    self.active_on_agent.remove(&task.agent);
-                }
+                count_down(&mut app.running, &version);
             }
         }
         if app.is_empty() {
-            self.apps.remove(&task.app);
+            self.apps.remove(id);
         }
+    }
+
+    pub(crate) fn enter_deployment(&mut self, app: &AppId, deployment: &DeploymentId) {
+        self.deployments.entry(app.clone()).or_default().insert(deployment.clone());
+    }
+
+    fn leave_of_framework(&mut self, task: &Task, own: &Arc<str>) {
+        let Some(of) = self.frameworks.get_mut(&task.framework) else { return };
+        if of.by_own_id.get(own) == Some(&task.id) {
+            of.by_own_id.remove(own);
+        }
+        of.untold.remove(&task.id);
+        match task.ended_at {
+            Some(ended_at) => {
+                of.ended.remove(&(ended_at, task.id.clone()));
+            }
+            None => {
+                of.active.remove(&task.id);
+                of.killing -= u32::from(task.kill.is_some());
+            }
+        }
+    }
+
+    fn drop_framework_if_empty(&mut self, framework: FrameworkId) {
+        if self.frameworks.get(&framework).is_some_and(|of| of == FrameworkHoldings::none()) {
+            self.frameworks.remove(&framework);
+        }
+    }
+
+    pub(crate) fn enter_offer(&mut self, offer: &Offer) {
+        let of = self.frameworks.entry(offer.framework).or_default();
+        of.offers.insert(offer.id);
+        of.add(&offer.resources);
+        self.offers_on_agent.entry(offer.agent).or_default().insert(offer.id);
+    }
+
+    pub(crate) fn leave_offer(&mut self, offer: &Offer) {
+        if let Some(of) = self.frameworks.get_mut(&offer.framework) {
+            of.offers.remove(&offer.id);
+            of.subtract(&offer.resources);
+        }
+        remove_from(&mut self.offers_on_agent, &offer.agent, &offer.id);
+        self.drop_framework_if_empty(offer.framework);
+    }
+
+    pub(crate) fn enter_filter(&mut self, filter: &OfferFilter) {
+        self.filters_by_end.insert((filter.until, filter.agent, filter.framework));
+        self.frameworks.entry(filter.framework).or_default().refused.insert(filter.agent);
+    }
+
+    pub(crate) fn leave_filter(&mut self, filter: &OfferFilter) {
+        self.filters_by_end.remove(&(filter.until, filter.agent, filter.framework));
+        if let Some(of) = self.frameworks.get_mut(&filter.framework) {
+            of.refused.remove(&filter.agent);
+        }
+        self.drop_framework_if_empty(filter.framework);
     }
 
     pub(crate) fn leave_deployment(&mut self, app: &AppId, deployment: &DeploymentId) {
@@ -130,6 +289,15 @@ impl Index {
                     && tasks.running_since(app.config_version) == app.spec.instances
                     && app.waiting.is_none()
             }
+        }
+    }
+}
+
+fn remove_from<K: Ord, V: Ord>(sets: &mut BTreeMap<K, BTreeSet<V>>, key: &K, value: &V) {
+    if let Some(set) = sets.get_mut(key) {
+        set.remove(value);
+        if set.is_empty() {
+            sets.remove(key);
         }
     }
 }

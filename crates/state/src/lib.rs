@@ -6,25 +6,30 @@
 
 mod apply;
 mod baseline;
+mod changes;
 mod check;
+mod frameworks;
 mod index;
+mod rows;
 mod table;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use model::{
-    Agent, AgentId, App, AppId, AppSpec, AppVersion, Deployment, DeploymentId, Epoch, Hash, Header, Offer, OfferId,
-    Resources, Seq, Task, TaskId, Timestamp,
+    Agent, AgentId, App, AppId, AppSpec, AppVersion, Deployment, DeploymentId, Epoch, Framework, FrameworkId, Hash,
+    Header, Offer, OfferFilter, OfferId, Resources, Seq, Task, TaskId, Timestamp,
 };
 
+pub use changes::Changes;
 pub use check::Violation;
-pub use index::{AppTasks, ENDED_TASKS_KEPT, ENDED_TASKS_KEPT_PER_APP};
+pub use index::{AppTasks, ENDED_TASKS_KEPT, ENDED_TASKS_KEPT_PER_OWNER, FrameworkHoldings};
+pub use rows::{HashedRow, RowKey};
 pub use table::Table;
 
 /// Counts the changes of what [`State::hash`] gives for the same records. A hash that a leader of another version recorded
 /// says nothing about this one's fold.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Everything the log says so far.
 #[derive(Debug, Clone, Default)]
@@ -44,6 +49,10 @@ pub struct State {
     pub offers: Table<OfferId, Offer>,
     /// Deployments that are under way.
     pub deployments: Table<DeploymentId, Deployment>,
+    /// Frameworks outside of the cluster that are subscribed, or may come back.
+    pub frameworks: Table<FrameworkId, Framework>,
+    /// What frameworks do not want to be offered for a while.
+    pub filters: Table<(AgentId, FrameworkId), OfferFilter>,
     index: index::Index,
 }
 
@@ -95,6 +104,28 @@ impl State {
         self.index.deployments.get(app).into_iter().flatten().filter_map(|id| self.deployments.get(id))
     }
 
+    /// What a framework holds and is offered; the built-in one too.
+    #[must_use]
+    pub fn holdings(&self, framework: FrameworkId) -> &FrameworkHoldings {
+        self.index.frameworks.get(&framework).unwrap_or(FrameworkHoldings::none())
+    }
+
+    /// Every framework that holds anything, whether it is there or not.
+    pub fn all_holdings(&self) -> impl Iterator<Item = (FrameworkId, &FrameworkHoldings)> {
+        self.index.frameworks.iter().map(|(framework, holdings)| (*framework, holdings))
+    }
+
+    /// A task by the id that its framework gave it: the active one, or the last that ended and is remembered.
+    #[must_use]
+    pub fn task_of_framework(&self, framework: FrameworkId, own: &str) -> Option<&Task> {
+        self.tasks.get(self.holdings(framework).by_own_id.get(own)?)
+    }
+
+    /// The open offers on an agent.
+    pub fn offers_on(&self, agent: AgentId) -> impl Iterator<Item = &Offer> {
+        self.index.offers_on_agent.get(&agent).into_iter().flatten().filter_map(|id| self.offers.get(id))
+    }
+
     /// How many tasks are active, by state.
     #[must_use]
     pub fn active_by_state(&self) -> &BTreeMap<model::TaskState, u32> {
@@ -121,6 +152,10 @@ impl State {
             self.offers.sum(),
             self.deployments.sum(),
         ] {
+            hasher.update(&sum.to_le_bytes());
+        }
+        // Only where there are any, so that clusters without frameworks keep the hashes that they had before there were such.
+        for sum in [self.frameworks.sum(), self.filters.sum()].into_iter().filter(|sum| *sum != 0) {
             hasher.update(&sum.to_le_bytes());
         }
         Hash(*hasher.finalize().as_bytes())

@@ -1,6 +1,6 @@
 //! An ordered table that keeps a hash of its rows as they change.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -9,6 +9,7 @@ use serde::Serialize;
 pub struct Table<K, V> {
     rows: BTreeMap<K, Row<V>>,
     sum: u128,
+    touched: Touched<K>,
 }
 
 #[derive(Debug, Clone)]
@@ -19,11 +20,22 @@ struct Row<V> {
 
 impl<K, V> Default for Table<K, V> {
     fn default() -> Self {
-        Self { rows: BTreeMap::new(), sum: 0 }
+        Self { rows: BTreeMap::new(), sum: 0, touched: Touched(None) }
     }
 }
 
-impl<K: Ord + Serialize, V: Serialize> Table<K, V> {
+/// The keys that changed since somebody asked; None while nobody does.
+#[derive(Debug)]
+struct Touched<K>(Option<BTreeSet<K>>);
+
+/// Nobody asks a copy, and what is never asked for would only grow.
+impl<K> Clone for Touched<K> {
+    fn clone(&self) -> Self {
+        Self(None)
+    }
+}
+
+impl<K: Ord + Clone + Serialize, V: Serialize> Table<K, V> {
     #[must_use]
     pub fn get(&self, key: &K) -> Option<&V> {
         self.rows.get(key).map(|row| &row.value)
@@ -56,8 +68,18 @@ impl<K: Ord + Serialize, V: Serialize> Table<K, V> {
         self.rows.values().map(|row| &row.value)
     }
 
+    pub fn range(&self, keys: impl std::ops::RangeBounds<K>) -> impl DoubleEndedIterator<Item = (&K, &V)> {
+        self.rows.range(keys).map(|(key, row)| (key, &row.value))
+    }
+
     pub(crate) fn insert(&mut self, key: K, value: V) {
         let hash = hash_of(&key, &value);
+        self.insert_hashed(key, value, hash);
+    }
+
+    /// As `insert`, with the row's hash from [`hash_of`].
+    pub(crate) fn insert_hashed(&mut self, key: K, value: V, hash: u128) {
+        self.touch(&key);
         self.sum = self.sum.wrapping_add(hash);
         if let Some(old) = self.rows.insert(key, Row { value, hash }) {
             self.sum = self.sum.wrapping_sub(old.hash);
@@ -66,6 +88,7 @@ impl<K: Ord + Serialize, V: Serialize> Table<K, V> {
 
     pub(crate) fn remove(&mut self, key: &K) -> Option<V> {
         let row = self.rows.remove(key)?;
+        self.touch(key);
         self.sum = self.sum.wrapping_sub(row.hash);
         Some(row.value)
     }
@@ -77,7 +100,30 @@ impl<K: Ord + Serialize, V: Serialize> Table<K, V> {
             let hash = hash_of(key, &row.value);
             self.sum = self.sum.wrapping_sub(row.hash).wrapping_add(hash);
             row.hash = hash;
+            self.touch(key);
         }
+    }
+
+    fn touch(&mut self, key: &K) {
+        if let Some(touched) = &mut self.touched.0
+            && !touched.contains(key)
+        {
+            touched.insert(key.clone());
+        }
+    }
+
+    /// Begins, or ends, to remember which keys change.
+    pub(crate) fn track(&mut self, on: bool) {
+        self.touched.0 = on.then(BTreeSet::new);
+    }
+
+    /// What changed since this was last called, with the rows as they are now; None for one that was removed.
+    pub(crate) fn take_touched(&mut self) -> impl Iterator<Item = (K, Option<&V>)> {
+        let touched = self.touched.0.as_mut().map(std::mem::take).unwrap_or_default();
+        touched.into_iter().map(|key| {
+            let value = self.rows.get(&key).map(|row| &row.value);
+            (key, value)
+        })
     }
 
     pub(crate) const fn sum(&self) -> u128 {
@@ -94,7 +140,7 @@ impl<K: Ord + Serialize, V: Serialize> Table<K, V> {
 const ROW_BYTES: usize = 1_024;
 
 /// Written as a whole and then hashed: the hasher is slow when it is fed a few bytes at a time.
-fn hash_of<K: Serialize, V: Serialize>(key: &K, value: &V) -> u128 {
+pub(crate) fn hash_of<K: Serialize, V: Serialize>(key: &K, value: &V) -> u128 {
     let mut row = Vec::with_capacity(ROW_BYTES);
     rmp_serde::encode::write(&mut row, &(key, value)).expect("rows are plain data");
     let hash = blake3::hash(&row);

@@ -21,7 +21,7 @@ impl History {
     /// The ids of the tasks of an app, as often as they were launched.
     pub(crate) fn launched(&self, app: &str) -> Vec<String> {
         let tasks = self.of("task_launched").map(|(_, event)| &event["task"]);
-        let of_app = tasks.filter(|task| task["app"] == format!("/{app}"));
+        let of_app = tasks.filter(|task| task["workload"]["app"]["app"] == format!("/{app}"));
         of_app.map(|task| task["id"].as_str().expect("a task has an id").to_owned()).collect()
     }
 

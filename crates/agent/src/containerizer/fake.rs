@@ -195,15 +195,14 @@ async fn pretend(script: Script, task: watch::Sender<Fake>) {
 #[cfg(test)]
 pub(crate) mod tests {
     use model::{AgentId, AppId, AppVersion, ClusterId, Resources, Scalar};
-    use protocol::agent::{AgentIdentity, TaskSpec};
+    use protocol::agent::{AgentIdentity, TaskOwner, TaskSpec};
 
     use super::*;
 
     /// A task of one command, without ports and without a container.
     pub(crate) fn launch(task: &str, command: &str) -> Launch {
         let spec = TaskSpec {
-            app: AppId::parse("app").expect("an id"),
-            version: AppVersion::default(),
+            owner: TaskOwner::App { app: AppId::parse("app").expect("an id"), version: AppVersion::default() },
             invocation: Invocation::Shell(command.to_owned()),
             container: None,
             user: None,

@@ -47,10 +47,9 @@ pub(super) struct Target {
 const NOT_BUILT: [&str; 7] = ["artifacts", "eventSubscriptions", "events", "groups", "plugins", "pods", "schema"];
 
 /// Mesos' own, by their first segments: its clients ask on the operator's port, where these routes are answered too.
-const NOT_BUILT_OF_MESOS: [&[&str]; 13] = [
+const NOT_BUILT_OF_MESOS: [&[&str]; 11] = [
     &["api", "v1", "executor"],
     &["api", "v1", "operator"],
-    &["api", "v1", "scheduler"],
     &["flags"],
     &["frameworks"],
     &["master"],
@@ -60,7 +59,6 @@ const NOT_BUILT_OF_MESOS: [&[&str]; 13] = [
     &["state"],
     &["state-summary"],
     &["state.json"],
-    &["version"],
 ];
 
 impl Route {
@@ -188,10 +186,10 @@ mod tests {
             ),
             (
                 Method::POST,
-                "/api/v1/scheduler",
-                "POST /api/v1/scheduler is a route of Mesos' that is not built yet; see /help",
+                "/api/v1/executor",
+                "POST /api/v1/executor is a route of Mesos' that is not built yet; see /help",
             ),
-            (Method::GET, "/version", "GET /version is a route of Mesos' that is not built yet; see /help"),
+            (Method::GET, "/flags", "GET /flags is a route of Mesos' that is not built yet; see /help"),
             (Method::POST, "/api/v1", "POST /api/v1 is a route of Mesos' that is not built yet; see /help"),
             (Method::GET, "/api/v1/nope", "there is no route GET /api/v1/nope; see /help"),
             (Method::GET, "/v3", "there is no route GET /v3; see /help"),

@@ -50,8 +50,8 @@ pub(super) fn list(call: &Call) -> Result<Response, Error> {
     }
     let is_wanted = |task: &&Task| wanted.is_empty() || wanted.iter().any(|is| is(task));
     let mut tasks: Vec<&Task> = state.tasks.values().filter(|task| task.is_active()).filter(is_wanted).collect();
-    tasks.sort_by_key(|task| (&task.app, task.launched_at));
-    let tasks: Vec<TaskAnswer> = tasks.into_iter().map(|task| views::task(&state, task)).collect();
+    tasks.sort_by_key(|task| (task.app(), task.launched_at));
+    let tasks: Vec<TaskAnswer> = tasks.into_iter().filter_map(|task| views::task(&state, task)).collect();
     drop(state);
     Ok(changes::named("tasks", &tasks))
 }
@@ -63,7 +63,7 @@ pub(super) fn list_of_app(call: &Call, app: &str) -> Result<Response, Error> {
     if call.head.wanted(&[Wanted::Json, Wanted::Text]) == Wanted::Text {
         return Ok(text(views::endpoints(&state, std::iter::once(app))));
     }
-    let tasks: Vec<TaskAnswer> = state.active_tasks_of_app(&id).map(|task| views::task(&state, task)).collect();
+    let tasks: Vec<TaskAnswer> = state.active_tasks_of_app(&id).filter_map(|task| views::task(&state, task)).collect();
     drop(state);
     Ok(changes::named("tasks", &tasks))
 }
@@ -93,7 +93,7 @@ pub(super) async fn kill_one(call: &Call, app: &str, task: &str) -> Result<Respo
     }
     let after = {
         let state = call.state();
-        state.tasks.get(&task).map(|task| views::task(&state, task))
+        state.tasks.get(&task).and_then(|task| views::task(&state, task))
     };
     Ok(changes::named("task", &after.unwrap_or(before)))
 }
@@ -103,8 +103,8 @@ fn running_of(call: &Call, app: &AppId, task: &TaskId) -> Result<TaskAnswer, Err
     if !state.apps.contains(app) {
         return Err(Error::unknown_app(app));
     }
-    let found = state.tasks.get(task).filter(|found| found.is_active() && found.app == *app);
-    let found = found.map(|found| views::task(&state, found));
+    let found = state.tasks.get(task).filter(|found| found.is_active() && found.app() == Some(app));
+    let found = found.and_then(|found| views::task(&state, found));
     found.ok_or_else(|| Error::NotFound(format!("App '{app}' has no task '{task}'")))
 }
 
@@ -146,7 +146,7 @@ fn answer_killed(call: &Call, committed: &Committed) -> Result<Response, Error> 
     let tasks: Vec<TaskAnswer> = {
         let state = call.state();
         let killed = changes::killed(committed);
-        killed.iter().filter_map(|id| state.tasks.get(id)).map(|task| views::task(&state, task)).collect()
+        killed.iter().filter_map(|id| state.tasks.get(id)).filter_map(|task| views::task(&state, task)).collect()
     };
     Ok(changes::named("tasks", &tasks))
 }

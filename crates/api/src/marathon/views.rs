@@ -33,7 +33,7 @@ pub(super) fn app(state: &State, app: &App, with: With) -> AppAnswer {
         tasks_healthy: 0,
         tasks_unhealthy: 0,
         deployments: state.deployments_of(id).map(deployment_ref).collect(),
-        tasks: with.tasks.then(|| tasks.iter().map(|found| task(state, found)).collect()),
+        tasks: with.tasks.then(|| tasks.iter().filter_map(|found| task(state, found)).collect()),
         last_task_failure: failure.map(|failure| last_task_failure(app, failure)),
     }
 }
@@ -82,12 +82,14 @@ fn last_task_failure(app: &App, failure: &TaskFailure) -> LastTaskFailure {
     }
 }
 
-pub(super) fn task(state: &State, task: &Task) -> TaskAnswer {
-    let definition = state.definition(&task.app, task.version);
+/// None for a task of a framework: it is no app's, and nothing of Marathon's.
+pub(super) fn task(state: &State, task: &Task) -> Option<TaskAnswer> {
+    let (app, version) = (task.app()?, task.version()?);
+    let definition = state.definition(app, version);
     let service_ports = definition.map(|spec| spec.ports.iter().map(|port| port.service_port).collect());
-    TaskAnswer {
+    Some(TaskAnswer {
         id: task.id.to_string(),
-        app_id: task.app.to_string(),
+        app_id: app.to_string(),
         host: task.hostname.clone(),
         ports: task.host_ports.clone(),
         service_ports: service_ports.unwrap_or_default(),
@@ -95,8 +97,8 @@ pub(super) fn task(state: &State, task: &Task) -> TaskAnswer {
         state: task.status.state.name().to_owned(),
         staged_at: write_timestamp(task.launched_at),
         started_at: task.running_since.map(write_timestamp),
-        version: write_timestamp(task.version.0),
-    }
+        version: write_timestamp(version.0),
+    })
 }
 
 /// Marathon's list for load balancers: a line per app and service port, with the places where it runs.

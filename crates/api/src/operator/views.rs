@@ -104,7 +104,7 @@ fn task_counts(state: &State, app: &App) -> TaskCounts {
     for task in state.active_tasks_of_app(&app.spec.id) {
         if task.kill.is_some() {
             counts.ending += 1;
-        } else if task.version < app.config_version {
+        } else if !task.is_since(app.config_version) {
             counts.outdated += 1;
         } else if task.status.state == TaskState::Running {
             counts.running += 1;
@@ -118,8 +118,9 @@ fn task_counts(state: &State, app: &App) -> TaskCounts {
 pub(super) fn task(task: &Task) -> TaskView {
     TaskView {
         id: task.id.clone(),
-        app: task.app.clone(),
-        version: task.version,
+        app: task.app().cloned(),
+        version: task.version(),
+        own_id: task.workload.own().map(|info| info.id.to_string()),
         agent: task.agent,
         hostname: task.hostname.clone(),
         host_ports: task.host_ports.clone(),

@@ -8,6 +8,7 @@ use agent::DockerEngine;
 use clap::{Args, Subcommand};
 
 use super::log::LogArgs;
+use super::log::{Keep, parse_keep};
 use super::parse_duration;
 
 const DEV_HELP: &str = "\
@@ -105,6 +106,10 @@ pub(crate) struct MasterSettings {
     #[arg(long, env = "BAYPLAN_AGENT_TIMEOUT", value_name = "TIME", default_value = "75s", value_parser = parse_duration)]
     pub(crate) agent_timeout: Duration,
 
+    /// How long a framework may keep an offer before it is taken back
+    #[arg(long, env = "BAYPLAN_OFFER_TIMEOUT", value_name = "TIME", default_value = "30s", value_parser = parse_duration)]
+    pub(crate) offer_timeout: Duration,
+
     /// How often the master and its agents hear from each other at least
     #[arg(long, env = "BAYPLAN_HEARTBEAT", value_name = "TIME", default_value = "5s", value_parser = parse_duration)]
     pub(crate) heartbeat: Duration,
@@ -113,6 +118,15 @@ pub(crate) struct MasterSettings {
     /// its machine's name when that is everywhere
     #[arg(long, env = "BAYPLAN_ADVERTISE", value_name = "HOST")]
     pub(crate) advertise: Option<String>,
+
+    /// Trim the log behind baselines when it is larger, such as 2GB; 'all' keeps everything. Without it, all of a log in a
+    /// folder, and half of --log-max-bytes on NATS servers
+    #[arg(long, env = "BAYPLAN_LOG_KEEP", value_name = "SIZE", value_parser = parse_keep)]
+    pub(crate) log_keep: Option<Keep>,
+
+    /// Trim the log behind baselines when its oldest record is older, such as 720h
+    #[arg(long, env = "BAYPLAN_LOG_KEEP_FOR", value_name = "TIME", value_parser = parse_duration)]
+    pub(crate) log_keep_for: Option<Duration>,
 
     /// How this master calls itself in the log; without it, its machine's name and its port
     #[arg(long, env = "BAYPLAN_LEADER", value_name = "NAME")]

@@ -4,8 +4,12 @@ use std::time::Duration;
 
 use clap::Args;
 use eventlog::JetStreamOptions;
+use master::Retention;
 
 use super::parse_duration;
+
+/// How often a leader looks how large the log is.
+const LOOK_AT_SIZE_INTERVAL: Duration = Duration::from_secs(30);
 
 /// Where the cluster's log is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,7 +70,7 @@ impl LogArgs {
     }
 }
 
-fn parse_place(text: &str) -> Result<LogPlace, String> {
+pub(crate) fn parse_place(text: &str) -> Result<LogPlace, String> {
     if text == "folder" {
         return Ok(LogPlace::Folder);
     }
@@ -78,7 +82,32 @@ fn parse_place(text: &str) -> Result<LogPlace, String> {
     Err("is neither 'folder' nor NATS servers such as nats://127.0.0.1:4222".to_owned())
 }
 
-fn parse_size(text: &str) -> Result<u64, String> {
+/// How large a log may get before it is trimmed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keep {
+    All,
+    Bytes(u64),
+}
+
+pub(crate) fn parse_keep(text: &str) -> Result<Keep, String> {
+    if text == "all" { Ok(Keep::All) } else { parse_size(text).map(Keep::Bytes) }
+}
+
+impl LogArgs {
+    /// What a master keeps of this log that was told so; None for all of it.
+    pub(crate) fn retention(&self, keep: Option<Keep>, max_age: Option<Duration>) -> Option<Retention> {
+        let max_bytes = match (keep, &self.log) {
+            (Some(Keep::Bytes(bytes)), _) => Some(bytes),
+            // A full stream refuses changes.
+            (None, LogPlace::Nats(_)) => Some(self.log_max_bytes / 2),
+            (Some(Keep::All), _) | (None, LogPlace::Folder) => None,
+        };
+        let is_limited = max_bytes.is_some() || max_age.is_some();
+        is_limited.then_some(Retention { max_bytes, max_age, check_interval: LOOK_AT_SIZE_INTERVAL })
+    }
+}
+
+pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let factor = match &text[digits.len()..] {
         "" | "B" => 1,
@@ -109,6 +138,7 @@ mod tests {
     fn sizes_have_units() {
         assert_eq!(parse_size("1024"), Ok(1024));
         assert_eq!(parse_size("512MB"), Ok(512 << 20));
+        assert_eq!((parse_keep("all"), parse_keep("2GB")), (Ok(Keep::All), Ok(Keep::Bytes(2 << 30))));
         for wrong in ["", "GB", "1TB", "0", "-1", "99999999999999GB"] {
             assert!(parse_size(wrong).is_err(), "{wrong}");
         }

@@ -154,7 +154,7 @@ fn resolve(tasks: &[TaskView], text: &str) -> Result<TaskId, Failure> {
 
 #[cfg(test)]
 mod tests {
-    use model::{AgentId, AppId, AppVersion, Explanation, FrameworkId, OfferId, TaskState, TaskStatus, Timestamp};
+    use model::{AgentId, AppId, AppVersion, FrameworkId, OfferId, TaskState, TaskStatus, Timestamp};
     use protocol::operator::Quantities;
 
     use super::*;
@@ -162,8 +162,9 @@ mod tests {
     fn task(id: &str) -> TaskView {
         TaskView {
             id: TaskId::new(id),
-            app: AppId::parse("web").expect("an id"),
-            version: AppVersion::default(),
+            app: AppId::parse("web").ok(),
+            version: Some(AppVersion::default()),
+            own_id: None,
             agent: AgentId(0),
             hostname: "h".into(),
             host_ports: vec![],
@@ -176,13 +177,7 @@ mod tests {
             kill: None,
             framework: FrameworkId(0),
             offer: OfferId(0),
-            explanation: Explanation {
-                policy: "first-fit".into(),
-                score: None,
-                considered: 0,
-                feasible: 0,
-                filtered: vec![],
-            },
+            explanation: None,
         }
     }
 

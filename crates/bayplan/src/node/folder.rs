@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::failure::Failure;
 
 /// The given folder, or `<data>/bayplan/<part>` with the user's folder for data.
-pub(super) fn choose(given: Option<PathBuf>, part: &str) -> PathBuf {
+pub(crate) fn choose(given: Option<PathBuf>, part: &str) -> PathBuf {
     given.unwrap_or_else(|| default(part, |name| std::env::var_os(name)))
 }
 
@@ -17,7 +17,7 @@ fn default(part: &str, variable: impl Fn(&str) -> Option<OsString>) -> PathBuf {
 }
 
 /// Makes the folder, for this user only, and gives its absolute path.
-pub(super) fn create(folder: &Path, flag: &str) -> Result<PathBuf, Failure> {
+pub(crate) fn create(folder: &Path, flag: &str) -> Result<PathBuf, Failure> {
     use std::os::unix::fs::DirBuilderExt;
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true).mode(0o700);

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::master::{Config, Handle, Running, Standby};
+use ::master::{Config, Handle, Running, SnapshotConfig, Standby};
 use api::forward::{Door, forward};
 use api::operator::{AgentFiles, Operator};
 use axum::Router;
@@ -27,7 +27,9 @@ const FORCED: &str = "Ended at once. Everything that was acknowledged is in the 
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// The log's part of a master's folder.
-const LOG_FOLDER: &str = "log";
+pub(crate) const LOG_FOLDER: &str = "log";
+/// The folded state's part of it.
+pub(crate) const SNAPSHOT_FOLDER: &str = "snapshot";
 
 /// Listeners that are bound before anything else is touched: a port in use must not cost an epoch.
 pub(super) struct Doors {
@@ -121,7 +123,7 @@ impl Working {
         doors: Doors,
         settings: Settings<'_>,
     ) -> Result<Self, Failure> {
-        let Settings { folder: _, master: settings, log: _, token, stopping } = settings;
+        let Settings { folder, master: settings, log: log_args, token, stopping } = settings;
         let render = metrics::install()?;
         ::master::describe_metrics();
         let operator = local_address(&doors.operator)?;
@@ -136,6 +138,12 @@ impl Working {
             placement_policy: settings.placement.clone(),
             heartbeat_interval: settings.heartbeat,
             agent_timeout: settings.agent_timeout,
+            retention: log_args.retention(settings.log_keep, settings.log_keep_for),
+            snapshot: Some(SnapshotConfig {
+                folder: folder.join(SNAPSHOT_FOLDER),
+                options: snapshot::Options::default(),
+            }),
+            offer_timeout: settings.offer_timeout,
             ..Config::default()
         };
         let started = ::master::start(Arc::new(log), config).await;

@@ -2,7 +2,8 @@
 
 use model::{
     AgentDescription, AppSpec, Container, Deployment, DeploymentOutcome, DeploymentStep, DisconnectReason, Event,
-    Invocation, KillReason, LaunchedTask, OfferBatch, OfferId, Record, RemovalReason, Row, TaskState, Timestamp,
+    FrameworkRemovalReason, Invocation, KillReason, LaunchedTask, OfferBatch, OfferId, Record, RemovalReason, Row,
+    TaskState, Timestamp,
 };
 use protocol::operator::Quantities;
 
@@ -43,8 +44,25 @@ fn describe(event: &Event, at: Timestamp) -> String {
         Event::AgentDisconnected { agent, reason } => format!("{agent} {}", disconnected(*reason)),
         Event::AgentRemoved { agent, reason } => format!("{agent} {}", removed(*reason)),
         Event::OffersMade { framework, offers } => format!("{framework} is offered {}", offered(offers)),
-        Event::OffersClosed { framework, offers, outcome } => {
+        Event::OffersClosed { framework, offers, outcome, refused_until: _ } => {
             format!("{framework} {} {}", format!("{outcome:?}").to_lowercase(), ids(offers))
+        }
+        Event::OffersHeldBack { agents, until: _ } => {
+            let agents: Vec<_> = agents.iter().map(ToString::to_string).collect();
+            format!("{} refused by every framework", listed(&agents, "agent"))
+        }
+        Event::OfferTimeoutChosen { offer_timeout_ms } => format!("offers may be kept for {}", span(*offer_timeout_ms)),
+        Event::FrameworkSubscribed { framework, info } => format!("{framework} {}", one_line(&info.name)),
+        Event::FrameworkDisconnected { framework } => format!("{framework} is away"),
+        Event::FrameworkRemoved { framework, reason } => format!("{framework} {}", framework_removed(*reason)),
+        Event::OffersRevived { framework } => format!("{framework} wants whatever there is"),
+        Event::OffersSuppressed { framework } => format!("{framework} wants no offers"),
+        Event::LaunchRefused { framework, task, status, .. } => {
+            format!("{framework} {}: {}", one_line(task), styled(style_of(status.state), &waiting::status(status)))
+        }
+        Event::UpdatesAcknowledged { framework, tasks } => {
+            let tasks: Vec<_> = tasks.iter().map(ToString::to_string).collect();
+            format!("{framework} has the updates of {}", listed(&tasks, "task"))
         }
         Event::TaskLaunched { task } => launched(task),
         Event::TaskStatusChanged { task, agent, status, .. } => {
@@ -96,6 +114,13 @@ const fn removed(reason: RemovalReason) -> &'static str {
     }
 }
 
+const fn framework_removed(reason: FrameworkRemovalReason) -> &'static str {
+    match reason {
+        FrameworkRemovalReason::TornDown => "was torn down",
+        FrameworkRemovalReason::FailoverTimedOut => "was away for too long",
+    }
+}
+
 fn offered(batch: &OfferBatch) -> String {
     let pairs = batch.offers.iter().zip(&batch.agents).map(|(offer, agent)| format!("{offer} on {agent}"));
     listed(&pairs.collect::<Vec<_>>(), "offer")
@@ -116,9 +141,12 @@ fn listed(names: &[String], what: &str) -> String {
 fn launched(task: &LaunchedTask) -> String {
     let ports: Vec<_> = task.host_ports.iter().map(ToString::to_string).collect();
     let ports = if ports.is_empty() { String::new() } else { format!(" with ports {}", ports.join(", ")) };
-    let score = task.explanation.score.map(|score| format!(", score {score}")).unwrap_or_default();
-    let account = one_line(&task.explanation.to_string());
-    format!("{} on {}{ports} by {}{score}, {account}", task.id, task.agent, task.explanation.policy)
+    let Some(explanation) = &task.explanation else {
+        return format!("{} on {}{ports} by framework {}", one_line(task.id.as_str()), task.agent, task.framework);
+    };
+    let score = explanation.score.map(|score| format!(", score {score}")).unwrap_or_default();
+    let account = one_line(&explanation.to_string());
+    format!("{} on {}{ports} by {}{score}, {account}", task.id, task.agent, explanation.policy)
 }
 
 const fn style_of(state: TaskState) -> anstyle::Style {
@@ -135,6 +163,8 @@ pub(crate) const fn killed(reason: KillReason) -> &'static str {
         KillReason::ScaledDown => "because fewer instances are wanted",
         KillReason::Superseded => "because a newer version replaces it",
         KillReason::AppDestroyed => "because its app is destroyed",
+        KillReason::FrameworkRequest => "as its framework asks",
+        KillReason::FrameworkRemoved => "because its framework is gone",
     }
 }
 
@@ -175,6 +205,8 @@ fn restored(row: &Row) -> String {
         Row::Task(task) => format!("task {} on {} {}", task.id, task.agent, waiting::status(&task.status)),
         Row::Offer(offer) => format!("offer {} on {}", offer.id, offer.agent),
         Row::Deployment(deployment) => format!("deployment {}", deployment.id),
+        Row::Framework(framework) => format!("framework {} {}", framework.id, one_line(&framework.info.name)),
+        Row::Filter(filter) => format!("{} refuses {}", filter.framework, filter.agent),
     }
 }
 

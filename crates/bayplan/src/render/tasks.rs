@@ -44,7 +44,10 @@ fn remark(task: &TaskView) -> String {
     let told = waiting::status(&task.status);
     let said = told.strip_prefix(task.status.state.name()).unwrap_or(&told).trim_start_matches(": ");
     if said.is_empty() {
-        one_line(&format!("{}: {}", task.explanation.policy, task.explanation))
+        match &task.explanation {
+            Some(explanation) => one_line(&format!("{}: {explanation}", explanation.policy)),
+            None => format!("placed by framework {}", task.framework),
+        }
     } else {
         said.to_owned()
     }

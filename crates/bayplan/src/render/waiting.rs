@@ -70,6 +70,8 @@ pub(crate) const fn words(reason: StatusReason) -> &'static str {
         StatusReason::AgentStopped => "its agent was stopped",
         StatusReason::EndedUnobserved => "nobody saw how it ended",
         StatusReason::AgentRemoved => "its agent was removed",
+        StatusReason::InvalidOffers => "its offers are not valid",
+        StatusReason::InvalidTask => "it cannot be run so",
     }
 }
 

@@ -17,6 +17,8 @@ pub struct JetStreamOptions {
     pub replicas: usize,
     /// How large the stream that is made may get. When it is full, appends are refused and nothing is dropped.
     pub max_bytes: u64,
+    /// How large the stream of baselines may get, which is made with the first of them.
+    pub max_baseline_bytes: u64,
     /// The largest message; None for what servers and stream take.
     pub max_message_bytes: Option<usize>,
     /// The servers' monitoring addresses, `http://host:8222`: only they tell whether a server syncs before it
@@ -44,6 +46,7 @@ impl Default for JetStreamOptions {
             create: true,
             replicas: 1,
             max_bytes: 4 << 30,
+            max_baseline_bytes: 1 << 30,
             max_message_bytes: None,
             monitoring: Vec::new(),
             strict_durability: false,
@@ -80,6 +83,14 @@ impl JetStreamOptions {
 
     pub(super) fn stream(&self) -> String {
         format!("BAYPLAN_{}", self.cluster)
+    }
+
+    pub(super) fn baseline_stream(&self) -> String {
+        format!("BAYPLAN_BASE_{}", self.cluster)
+    }
+
+    pub(super) fn baseline_subject(&self) -> String {
+        format!("bayplan.{}.base", self.cluster)
     }
 
     pub(super) fn subject(&self) -> String {

@@ -134,6 +134,23 @@ impl Store {
         writer.lock = None;
     }
 
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// What the files of the database take.
+    pub(super) fn size_bytes(&self) -> Result<u64, ReadError> {
+        let _stays_open = self.shared();
+        let unavailable = |error: std::io::Error| ReadError::Unavailable { reason: error.to_string() };
+        let mut size = 0;
+        for entry in std::fs::read_dir(&self.folder).map_err(unavailable)? {
+            // A file may go while they are counted.
+            size +=
+                entry.and_then(|entry| entry.metadata()).ok().filter(|found| found.is_file()).map_or(0, |it| it.len());
+        }
+        Ok(size)
+    }
+
     pub(super) fn options(&self) -> &Options {
         &self.options
     }

@@ -177,6 +177,7 @@ pub(crate) fn options(servers: Vec<String>) -> JetStreamOptions {
         servers,
         cluster: format!("test-{}", NEXT.fetch_add(1, Ordering::Relaxed)),
         max_bytes: 64 << 20,
+        max_baseline_bytes: 32 << 20,
         ..JetStreamOptions::default()
     }
 }

@@ -1,6 +1,8 @@
 //! A running master over logs that fail, hold and come back.
 
 mod agents;
+mod baselines;
 mod durability;
 mod leadership;
+mod snapshots;
 mod support;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use model::{
     AgentDescription, AgentId, AppId, AppVersion, AttributeValue, Attributes, Constraint, ConstraintOperator,
     DisconnectReason, Event, Explanation, FrameworkId, LaunchedTask, OfferBatch, OfferId, OfferOutcome, PortRanges,
-    RemovalReason, Resources, Scalar, TaskId, TaskState, TaskStatus, Timestamp,
+    RemovalReason, Resources, Scalar, TaskId, TaskState, TaskStatus, Timestamp, Workload,
 };
 use placement::{Outcome, Placed, Policy, PortWanted, Request, Scratch, View};
 
@@ -49,7 +49,7 @@ pub(crate) fn offered(offer: u64, agent: u32, resources: Resources) -> Event {
 }
 
 pub(crate) fn closed(offer: u64, outcome: OfferOutcome) -> Event {
-    Event::OffersClosed { framework: FrameworkId(1), offers: vec![OfferId(offer)], outcome }
+    Event::OffersClosed { framework: FrameworkId(1), offers: vec![OfferId(offer)], outcome, refused_until: None }
 }
 
 pub(crate) fn ended(task: &str, agent: u32) -> Event {
@@ -100,8 +100,7 @@ pub(crate) fn launched(
         framework: FrameworkId::SERVICES,
         offer: OfferId(offer),
         agent: placed.agent,
-        app: request.app.clone(),
-        version,
+        workload: Workload::App { app: request.app.clone(), version },
         resources: Resources {
             cpus: request.cpus,
             mem: request.mem,
@@ -110,7 +109,7 @@ pub(crate) fn launched(
             ports: PortRanges::from_ports(placed.host_ports.iter().copied()),
         },
         host_ports: placed.host_ports.clone(),
-        explanation: placed.explanation.clone(),
+        explanation: Some(placed.explanation.clone()),
     }
 }
 

@@ -100,8 +100,7 @@ fn row_of(task: model::LaunchedTask, state: TaskState) -> Row {
         offer: task.offer,
         agent: task.agent,
         hostname: "h0".into(),
-        app: task.app,
-        version: task.version,
+        workload: task.workload,
         resources: task.resources,
         host_ports: task.host_ports,
         explanation: task.explanation,
@@ -111,6 +110,7 @@ fn row_of(task: model::LaunchedTask, state: TaskState) -> Row {
         kill: None,
         status: status(state),
         status_at: Timestamp(2),
+        unacknowledged: Vec::new(),
     })
 }
 

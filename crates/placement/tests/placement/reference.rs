@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use model::{
     AgentDescription, AgentId, AppId, AppVersion, Constraint, ConstraintOperator, Event, Explanation, Filter, Filtered,
-    OfferId, PortRanges, Resources, Scalar, TaskId,
+    OfferId, PortRanges, Resources, Scalar, TaskId, Workload,
 };
 use placement::{PortWanted, Request};
 
@@ -64,10 +64,11 @@ impl Reference {
                 if let Some((_, left)) = self.offers.get_mut(&task.offer) {
                     left.subtract(&task.resources);
                 }
+                let Workload::App { app, version } = &task.workload else { panic!("no task here is a framework's") };
                 let held = RefTask {
                     agent: task.agent,
-                    app: task.app.clone(),
-                    version: task.version,
+                    app: app.clone(),
+                    version: *version,
                     resources: task.resources.clone(),
                 };
                 self.tasks.insert(task.id.clone(), held);

@@ -64,6 +64,7 @@ impl TryFrom<Wire> for Desired {
 mod tests {
     use model::{AppId, AppVersion, Epoch, Invocation, Resources, Seq};
 
+    use super::super::TaskOwner;
     use super::*;
 
     const LONG: usize = 100_000;
@@ -71,8 +72,7 @@ mod tests {
     fn desired() -> Desired {
         let spec = |app: &str| {
             Arc::new(TaskSpec {
-                app: AppId::parse(app).expect("an id"),
-                version: AppVersion::default(),
+                owner: TaskOwner::App { app: AppId::parse(app).expect("an id"), version: AppVersion::default() },
                 invocation: Invocation::Shell("x".repeat(LONG)),
                 container: None,
                 user: None,

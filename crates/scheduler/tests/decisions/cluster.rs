@@ -75,6 +75,8 @@ impl Cluster {
     fn check(&self) {
         assert_eq!(self.world.state.check(), vec![], "after {:#?}", self.log.last());
         assert_eq!(self.world.view.check(), Vec::<String>::new(), "after {:#?}", self.log.last());
+        let book = self.world.book.check(&self.world.view);
+        assert_eq!(book, Vec::<String>::new(), "after {:#?}", self.log.last());
     }
 
     /// Allocates until there is nothing left to do now.

@@ -3,10 +3,14 @@
 use std::sync::Arc;
 
 use crate::cluster::{Cluster, app, describe, id};
-use model::{AgentId, CommandKind, DisconnectReason, RemovalReason, TaskSelection, TaskState};
+use crate::frameworks::{info, launch};
+use model::{
+    AgentId, CommandKind, DisconnectReason, RemovalReason, Row, Task, TaskSelection, TaskState, UpdateReceipt,
+    UpdateUuid,
+};
 use proptest::prelude::*;
 use scheduler::World;
-use state::State;
+use state::{Changes, HashedRow, RowKey, State};
 
 #[derive(Debug, Clone, Copy)]
 enum Step {
@@ -21,6 +25,75 @@ enum Step {
     Report { nth: u8, state: u8 },
     Allocate,
     Wait(u16),
+    Framework { framework: u8, step: FrameworkStep },
+}
+
+/// Frameworks come before they do anything else, and come back whenever they do anything while they are away.
+#[derive(Debug, Clone, Copy)]
+enum FrameworkStep {
+    Subscribe,
+    Leave,
+    Teardown,
+    Accept { offers: u8, tasks: u8, cpus: u16 },
+    Decline { offers: u8, refuse_ms: u16 },
+    Revive,
+    Suppress,
+    Acknowledge,
+    Kill { nth: u8 },
+}
+
+fn framework_step() -> impl Strategy<Value = FrameworkStep> {
+    prop_oneof![
+        2 => Just(FrameworkStep::Subscribe),
+        1 => Just(FrameworkStep::Leave),
+        1 => Just(FrameworkStep::Teardown),
+        8 => (0..4u8, 0..4u8, 0..1_500u16)
+            .prop_map(|(offers, tasks, cpus)| FrameworkStep::Accept { offers, tasks, cpus }),
+        4 => (0..4u8, any::<u16>()).prop_map(|(offers, refuse_ms)| FrameworkStep::Decline { offers, refuse_ms }),
+        1 => Just(FrameworkStep::Revive),
+        1 => Just(FrameworkStep::Suppress),
+        4 => Just(FrameworkStep::Acknowledge),
+        2 => any::<u8>().prop_map(|nth| FrameworkStep::Kill { nth }),
+    ]
+}
+
+fn command_of(cluster: &Cluster, framework: u8, step: FrameworkStep) -> CommandKind {
+    let state = &cluster.world.state;
+    let known = state.frameworks.keys().nth(usize::from(framework)).copied();
+    let Some(framework) = known.filter(|_| !matches!(step, FrameworkStep::Subscribe)) else {
+        return CommandKind::SubscribeFramework { framework: known, info: info("any") };
+    };
+    let offers = |count: u8| state.holdings(framework).offers.iter().take(count.into()).copied().collect::<Vec<_>>();
+    let tasks = || state.holdings(framework).by_own_id.keys();
+    match step {
+        FrameworkStep::Subscribe => unreachable!("handled above"),
+        FrameworkStep::Leave => CommandKind::DisconnectFramework { framework },
+        FrameworkStep::Teardown => CommandKind::TeardownFramework { framework },
+        FrameworkStep::Accept { offers: count, tasks, cpus } => {
+            let offers = offers(count);
+            let agent = offers.first().map_or(AgentId(0), |offer| state.offers.get(offer).expect("open").agent);
+            let launches =
+                (0..tasks).map(|task| launch(&format!("{}-{task}", state.seq), agent, cpus.into())).collect();
+            CommandKind::AcceptOffers { framework, offers, launches, refuse_ms: cpus.into() }
+        }
+        FrameworkStep::Decline { offers: count, refuse_ms } => {
+            CommandKind::DeclineOffers { framework, offers: offers(count), refuse_ms: refuse_ms.into() }
+        }
+        FrameworkStep::Revive => CommandKind::ReviveOffers { framework },
+        FrameworkStep::Suppress => CommandKind::SuppressOffers { framework },
+        FrameworkStep::Acknowledge => {
+            let untold = state.holdings(framework).untold.iter().filter_map(|id| state.tasks.get(id));
+            let receipt = |task: &Task| {
+                let update = UpdateUuid::of(&task.id, task.unacknowledged.first()?.status.state);
+                Some(UpdateReceipt { task: task.workload.own()?.id.clone(), update })
+            };
+            CommandKind::AcknowledgeUpdates { framework, receipts: untold.filter_map(receipt).collect() }
+        }
+        FrameworkStep::Kill { nth } => {
+            let task = tasks().nth(usize::from(nth) % tasks().count().max(1));
+            CommandKind::KillFrameworkTask { framework, task: task.cloned().unwrap_or_else(|| "nobody".into()) }
+        }
+    }
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -37,6 +110,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         12 => (any::<u8>(), 0..7u8).prop_map(|(nth, state)| Step::Report { nth, state }),
         6 => Just(Step::Allocate),
         2 => any::<u16>().prop_map(Step::Wait),
+        12 => (0..3u8, framework_step()).prop_map(|(framework, step)| Step::Framework { framework, step }),
     ];
     proptest::collection::vec(step, 1..60)
 }
@@ -83,6 +157,7 @@ fn take(cluster: &mut Cluster, step: Step) {
             }
             return;
         }
+        Step::Framework { framework, step } => command_of(cluster, framework, step),
         Step::Allocate => return cluster.allocate(),
         Step::Wait(ms) => {
             cluster.now = cluster.now.plus_ms(ms.into());
@@ -125,6 +200,34 @@ proptest! {
         // A world made from the state alone decides as the one that saw the history.
         let from_state = World::of(live.clone());
         prop_assert_eq!(from_state.view.check(), Vec::<String>::new());
+        prop_assert_eq!(from_state.book.check(&from_state.view), Vec::<String>::new());
+    }
+
+    /// Whoever is told the changes now and then has all rows in the end, and they rebuild the state.
+    #[test]
+    fn the_changes_of_any_history_are_a_copy_of_the_state(steps in steps(), every in 1_usize..5) {
+        let mut cluster = Cluster::new("best-fit");
+        cluster.world.state.track_changes(true);
+        let mut copy = cluster.world.state.all_changes();
+        let mut untold = Changes::default();
+        for (number, step) in steps.into_iter().enumerate() {
+            take(&mut cluster, step);
+            untold.absorb(cluster.world.state.take_changes());
+            if number % every == 0 {
+                copy.absorb(std::mem::take(&mut untold));
+            }
+        }
+        untold.absorb(cluster.world.state.take_changes());
+        copy.absorb(untold);
+        let live = &cluster.world.state;
+        prop_assert_eq!((copy.seq, copy.epoch, copy.at, copy.state_hash), (live.seq, live.epoch, live.at, live.hash()));
+        let rows: Vec<Row> = copy.rows.into_values().flatten().collect();
+        let mut wanted: Vec<Row> = live.rows().collect();
+        wanted.sort_by_key(RowKey::of);
+        prop_assert_eq!(&rows, &wanted);
+        let rebuilt = State::from_rows(live.seq, live.epoch, live.at, rows.into_iter().map(HashedRow::of));
+        prop_assert_eq!(rebuilt.hash(), live.hash());
+        prop_assert_eq!(rebuilt.check(), vec![]);
     }
 
     /// Once agents obey and nothing fails, every app runs what is wanted, or says what it waits for.
@@ -134,8 +237,13 @@ proptest! {
         for step in steps {
             take(&mut cluster, step);
         }
+        let frameworks: Vec<_> = cluster.world.state.frameworks.keys().copied().collect();
+        for framework in frameworks {
+            cluster.run(CommandKind::TeardownFramework { framework }).expect("it is known");
+        }
         cluster.now = cluster.now.plus_ms(600_000);
         cluster.obey();
+        prop_assert!(cluster.world.state.offers.is_empty() && cluster.world.state.filters.is_empty());
         for (id, app) in cluster.world.state.apps.iter() {
             let running = cluster.world.state.tasks_of_app(id).running_since(app.config_version);
             let waiting = app.waiting.as_ref().map_or(0, |waiting| waiting.instances);

@@ -1,5 +1,6 @@
 //! Decisions: what a cluster decides, and what holds whatever happens.
 
 mod cluster;
+mod frameworks;
 mod laws;
 mod scenarios;

@@ -12,19 +12,20 @@ use MayKnow::{Everything, Only};
 /// The crates that decide: no clock, no random source, no IO.
 pub(crate) const PURE: [&str; 4] = ["model", "placement", "scheduler", "state"];
 
-const ARROWS: [(&str, MayKnow); 14] = [
+const ARROWS: [(&str, MayKnow); 15] = [
     ("agent", Only(&["model", "protocol"])),
     ("api", Only(&["master", "model", "placement", "protocol", "scheduler", "state"])),
     ("bayplan", Everything),
     ("bayplan-benches", Everything),
     ("bayplan-tests", Everything),
     ("eventlog", Only(&["model"])),
-    ("master", Only(&["eventlog", "model", "placement", "protocol", "scheduler", "state"])),
+    ("master", Only(&["eventlog", "model", "placement", "protocol", "scheduler", "snapshot", "state"])),
     ("model", Only(&[])),
     ("placement", Only(&["model"])),
     ("protocol", Only(&["model"])),
     ("scheduler", Only(&["model", "placement", "state"])),
     ("sim", Everything),
+    ("snapshot", Only(&["model", "state"])),
     ("state", Only(&["model"])),
     ("xtask", Only(&["model"])),
 ];
@@ -33,7 +34,7 @@ const ARROWS: [(&str, MayKnow); 14] = [
 const RESERVED: [(&str, &[&str]); 3] = [
     ("async-nats", &["bayplan-benches", "bayplan-tests", "eventlog"]),
     ("petgraph", &["scheduler"]),
-    ("rocksdb", &["eventlog"]),
+    ("rocksdb", &["eventlog", "snapshot"]),
 ];
 
 /// What must not get into a pure crate, not even through another crate.

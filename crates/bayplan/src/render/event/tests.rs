@@ -5,7 +5,7 @@ use std::sync::Arc;
 use model::{
     ActionKind, AgentId, AppId, AppVersion, Backoff, ClusterId, Command, CommandId, CommandKind, DeploymentAction,
     DeploymentId, DeploymentStep, DockerContainer, Epoch, ExitStatus, Explanation, FrameworkId, Hash, Network,
-    OfferOutcome, Principal, Resources, Scalar, Seq, StatusReason, TaskId, TaskStatus, Waiting, WaitingCause,
+    OfferOutcome, Principal, Resources, Scalar, Seq, StatusReason, TaskId, TaskStatus, Waiting, WaitingCause, Workload,
 };
 
 use super::*;
@@ -87,7 +87,12 @@ fn cluster_events() -> Vec<Event> {
         Event::AgentDisconnected { agent, reason: DisconnectReason::HeartbeatsMissed },
         Event::AgentRemoved { agent, reason: RemovalReason::TimedOut },
         Event::OffersMade { framework, offers },
-        Event::OffersClosed { framework, offers: vec![OfferId(1), OfferId(2)], outcome: OfferOutcome::Accepted },
+        Event::OffersClosed {
+            framework,
+            offers: vec![OfferId(1), OfferId(2)],
+            outcome: OfferOutcome::Accepted,
+            refused_until: None,
+        },
     ]
 }
 
@@ -98,11 +103,10 @@ fn task_events() -> Vec<Event> {
         framework: FrameworkId::SERVICES,
         offer: OfferId(1),
         agent,
-        app: app().id,
-        version: AppVersion::default(),
+        workload: Workload::App { app: app().id, version: AppVersion::default() },
         resources: Resources::default(),
         host_ports: vec![31_000, 31_001],
-        explanation: explanation(),
+        explanation: Some(explanation()),
     };
     let status = TaskStatus {
         state: TaskState::Failed,

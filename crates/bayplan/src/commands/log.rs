@@ -1,0 +1,126 @@
+//! `bayplan log …`: opens a log where it is kept, without a master.
+
+mod bar;
+mod file;
+mod fold;
+mod info;
+mod place;
+mod transfer;
+mod verify;
+
+use eventlog::EventLog;
+use serde::Serialize;
+
+use crate::cli::log::LogPlace;
+use crate::cli::log_commands::{Log, Place, Trim};
+use crate::cli::{ColorWhen, Global};
+use crate::failure::Failure;
+use crate::node::{folder, master};
+use crate::output::{Output, note};
+use fold::failed;
+use place::Opened;
+
+/// What a command works with.
+struct Session {
+    out: Output,
+    color: ColorWhen,
+}
+
+impl Session {
+    /// A sentence for people, or a document for machines.
+    fn tell<T: Serialize>(&mut self, document: &T, text: &str) -> Result<(), Failure> {
+        if self.out.is_json() { self.out.document(document) } else { self.out.text(&format!("{text}\n")) }
+    }
+
+    fn note(&self, text: &str) {
+        note(self.color, text);
+    }
+}
+
+pub(crate) async fn run(command: Log, global: Global) -> Result<(), Failure> {
+    let mut session = Session { out: Output::new(global.color, global.json), color: global.color };
+    let opened = match &command {
+        Log::Info(info) => place::existing(&info.place).await,
+        Log::Verify(verify) => place::existing(&verify.place).await,
+        Log::Export(export) => place::existing(&export.place).await,
+        Log::Trim(trim) => place::existing(&trim.place).await,
+        Log::Backup(backup) => place::existing(&backup.place).await,
+        Log::Import(import) => {
+            transfer::check_readable(&import.from)?;
+            place::new(&import.place).await
+        }
+        Log::Restore(restore) => {
+            transfer::check_readable(&restore.from)?;
+            place::new(&restore.place).await
+        }
+    };
+    match opened? {
+        Opened::Folder(log) => {
+            let done = on(&log, command, &mut session).await;
+            log.close().await;
+            done
+        }
+        Opened::Nats(log) => on(&log, command, &mut session).await,
+    }
+}
+
+async fn on<L: EventLog>(log: &L, command: Log, session: &mut Session) -> Result<(), Failure> {
+    match command {
+        Log::Info(info) => info::run(log, snapshot_folder(&info.place).as_deref(), session).await,
+        Log::Verify(_) => verify::run(log, session).await,
+        Log::Export(export) => transfer::export(log, &export.to, session).await,
+        Log::Backup(backup) => transfer::backup(log, &backup.to, session).await,
+        Log::Import(import) => transfer::import(log, &import.from, session).await,
+        Log::Restore(restore) => transfer::restore(log, &restore.from, restore.pass_epochs, session).await,
+        Log::Trim(trim) => self::trim(log, &trim, session).await,
+    }
+}
+
+/// Where a master that has its log in a folder keeps its snapshot. Those on NATS servers have one each.
+fn snapshot_folder(place: &Place) -> Option<std::path::PathBuf> {
+    let is_folder = place.log == LogPlace::Folder;
+    (is_folder || place.dir.is_some())
+        .then(|| folder::choose(place.dir.clone(), "master").join(master::SNAPSHOT_FOLDER))
+}
+
+#[derive(Serialize)]
+struct Trimmed {
+    baseline_seq: u64,
+    baseline_bytes: u64,
+    /// The oldest message that is left.
+    first_position: u64,
+    trimmed_messages: u64,
+}
+
+async fn trim<L: EventLog>(log: &L, trim: &Trim, session: &mut Session) -> Result<(), Failure> {
+    let bounds = log.bounds().await.map_err(failed)?;
+    if bounds.is_empty() {
+        return Err(failed("the log is empty, so there is nothing to trim"));
+    }
+    let found = verify::fold_all(log).await?;
+    let baseline = ::master::write_baseline(log, found.state, found.tip, found.at).await.map_err(failed)?;
+    if trim.behind_newest {
+        for older in log.baselines().await.map_err(failed)?.iter().filter(|older| **older != baseline) {
+            log.remove_baseline(older).await.map_err(failed)?;
+        }
+        let upto = model::Position(baseline.position.0.saturating_sub(1));
+        log.trim(upto).await.map_err(failed)?;
+    } else if ::master::trim_behind_baselines(log).await.map_err(failed)?.is_none() {
+        session.note(
+            "There is one baseline now, and the log is trimmed when there are two; trim again later, or with \
+             --behind-newest.",
+        );
+    }
+    let first = log.bounds().await.map_err(failed)?.first;
+    let told = Trimmed {
+        baseline_seq: baseline.seq.0,
+        baseline_bytes: baseline.bytes,
+        first_position: first.0,
+        trimmed_messages: first.0.saturating_sub(bounds.first.0),
+    };
+    let text = format!(
+        "A baseline of record {} was written and read back; {} messages were trimmed, and the log begins at position {first}.",
+        baseline.seq, told.trimmed_messages
+    );
+    session.tell(&told, &text)
+}

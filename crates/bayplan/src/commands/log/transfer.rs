@@ -1,0 +1,218 @@
+//! Copies between a log and a file.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use eventlog::{EventLog, Message, message_bytes};
+use model::{Hash, Position, SealedRecord};
+use serde::Serialize;
+use snapshot::{Loaded, Mark, baseline};
+
+use super::bar::Bar;
+use super::file::{Reader, Writer, discard};
+use super::fold::{Found, Start, failed, fold, start};
+use super::{Session, verify};
+use crate::failure::Failure;
+
+#[derive(Serialize)]
+struct Copied {
+    messages: u64,
+    bytes: u64,
+    last_seq: u64,
+    epoch: u64,
+}
+
+pub(super) fn check_readable(file: &Path) -> Result<(), Failure> {
+    Reader::open(file).map(|_| ()).map_err(Failure::from)
+}
+
+pub(super) async fn export<L: EventLog>(log: &L, to: &Path, session: &mut Session) -> Result<(), Failure> {
+    let found = verify::fold_all(log).await?;
+    let begin = start(log).await?;
+    let mut writer = Writer::create(to)?;
+    let copied = async {
+        if let Some(baseline) = &begin.baseline {
+            let bytes = log.read_baseline(baseline).await.map_err(failed)?;
+            writer.baseline(baseline.position, &bytes)?;
+        }
+        let first = log.bounds().await.map_err(failed)?.first;
+        copy(log, begin.at.max(first), &mut writer).await
+    };
+    finish(copied.await, writer, to, &found, session)
+}
+
+pub(super) async fn backup<L: EventLog>(log: &L, to: &Path, session: &mut Session) -> Result<(), Failure> {
+    let found = verify::fold_all(log).await?;
+    let mut writer = Writer::create(to)?;
+    let copied = async {
+        let mark = Mark::of(&found.state, found.tip, found.at);
+        writer.baseline(found.at, &baseline::encode(&found.state, &mark))?;
+        copy(log, found.at, &mut writer).await
+    };
+    finish(copied.await, writer, to, &found, session)
+}
+
+async fn copy<L: EventLog>(log: &L, from: Position, writer: &mut Writer) -> Result<(), Failure> {
+    let mut bar = Bar::new("writing", log.bounds().await.map_err(failed)?.last.0);
+    let mut messages = log.read(from);
+    while let Some(message) = messages.next().await {
+        let message = message.map_err(failed)?;
+        writer.message(&message)?;
+        bar.at(message.position.0);
+    }
+    Ok(())
+}
+
+fn finish(
+    copied: Result<(), Failure>,
+    writer: Writer,
+    to: &Path,
+    found: &Found,
+    session: &mut Session,
+) -> Result<(), Failure> {
+    let finished = copied.and_then(|()| writer.finish().map_err(Failure::from));
+    let (messages, bytes) = finished.inspect_err(|_| discard(to))?;
+    let told = Copied { messages, bytes, last_seq: found.tip.seq.0, epoch: found.tip.epoch.0 };
+    let text = format!(
+        "{} has {messages} messages up to record {} of epoch {}, {bytes} bytes.",
+        to.display(),
+        told.last_seq,
+        told.epoch
+    );
+    session.tell(&told, &text)
+}
+
+/// What a file is going to be in a log, found out before anything is written.
+struct Plan {
+    found: Found,
+    /// The baseline, with the place that it is going to have.
+    baseline: Option<(Mark, Vec<u8>)>,
+}
+
+/// Reads the whole file and folds it.
+async fn plan(from: &Path, limit_bytes: usize) -> Result<Plan, Failure> {
+    let (reader, bytes) = Reader::open(from)?;
+    let loaded = bytes.map(|bytes| baseline::decode(&bytes)).transpose().map_err(failed)?;
+    let begin = loaded.clone().map_or_else(Start::nothing, |loaded| Start::of(loaded, None));
+    let mut bar = Bar::new("checking", 0);
+    let found = fold(reader.messages(), begin, &BTreeMap::new(), &mut bar).await?;
+    if found.tip.seq.0 == 0 {
+        return Err(failed(format!("{} has no record", from.display())));
+    }
+    // A message that is too large for the log becomes several.
+    let (mut next, mut places) = (Position(1), BTreeMap::<Hash, Position>::new());
+    let wanted = loaded.as_ref().map(|loaded| loaded.mark.tip.hash);
+    let mut messages = Reader::open(from)?.0.messages();
+    while let Some(message) = messages.next().await {
+        for part in parts(message.map_err(failed)?, limit_bytes)? {
+            let holds = part.iter().map(|sealed| sealed.hash).find(|hash| Some(*hash) == wanted);
+            places.extend(holds.map(|hash| (hash, next)));
+            next = next.next();
+        }
+    }
+    let baseline = loaded.map(|loaded| at_its_new_place(loaded, &places)).transpose()?;
+    Ok(Plan { found, baseline })
+}
+
+fn at_its_new_place(
+    Loaded { state, mark }: Loaded,
+    places: &BTreeMap<Hash, Position>,
+) -> Result<(Mark, Vec<u8>), Failure> {
+    let Some(position) = places.get(&mark.tip.hash).copied() else {
+        return Err(failed(format!("the file lacks record {}, with which its baseline ends", mark.tip.seq)));
+    };
+    let mark = Mark { position, ..mark };
+    let bytes = baseline::encode(&state, &mark);
+    Ok((mark, bytes))
+}
+
+fn parts(message: Message, limit_bytes: usize) -> Result<Vec<Vec<SealedRecord>>, Failure> {
+    let mut parts: Vec<Vec<SealedRecord>> = Vec::new();
+    let mut room = 0;
+    for sealed in message.records {
+        let bytes = sealed.bytes.len();
+        if bytes > limit_bytes {
+            let seq = sealed.record.seq;
+            return Err(failed(format!("record {seq} has {bytes} bytes, but the log takes {limit_bytes} at most")));
+        }
+        match parts.last_mut() {
+            Some(part) if bytes <= room => part.push(sealed),
+            _ => {
+                parts.push(vec![sealed]);
+                room = limit_bytes;
+            }
+        }
+        room -= bytes;
+    }
+    Ok(parts)
+}
+
+pub(super) async fn import<L: EventLog>(log: &L, from: &Path, session: &mut Session) -> Result<(), Failure> {
+    let told = fill(log, from).await?;
+    let text = format!(
+        "The log has all of {}: {} messages up to record {} of epoch {}.",
+        from.display(),
+        told.messages,
+        told.last_seq,
+        told.epoch
+    );
+    session.tell(&told, &text)
+}
+
+async fn fill<L: EventLog>(log: &L, from: &Path) -> Result<Copied, Failure> {
+    let bounds = log.bounds().await.map_err(failed)?;
+    if bounds.last > Position(0) {
+        return Err(Failure::Refused(format!(
+            "the log is not empty, it ends at position {}; nothing was changed. Choose another --dir or --cluster",
+            bounds.last
+        )));
+    }
+    let limit_bytes = log.max_message_bytes();
+    let Plan { found, baseline } = plan(from, limit_bytes).await?;
+    if let Some((mark, bytes)) = baseline {
+        let put = log.put_baseline(mark.tip.seq, mark.position, bytes.into()).await.map_err(failed)?;
+        master::load_baseline(log, &put).await.map_err(failed)?;
+    }
+    let mut bar = Bar::new("writing", 0);
+    let (mut end, mut bytes) = (Position(0), 0);
+    let mut messages = Reader::open(from)?.0.messages();
+    while let Some(message) = messages.next().await {
+        for part in parts(message.map_err(failed)?, limit_bytes)? {
+            bytes += message_bytes(&part) as u64;
+            end = log.append(Some(end), Arc::from(part)).await.map_err(|error| {
+                failed(format!(
+                    "{error}; the log has only the beginning, up to position {end}: remove it, and try again before any \
+                     master starts with it"
+                ))
+            })?;
+            bar.at(end.0);
+        }
+    }
+    Ok(Copied { messages: end.0, bytes, last_seq: found.tip.seq.0, epoch: found.tip.epoch.0 })
+}
+
+pub(super) async fn restore<L: EventLog>(
+    log: &L,
+    from: &Path,
+    pass_epochs: u64,
+    session: &mut Session,
+) -> Result<(), Failure> {
+    let filled = fill(log, from).await?;
+    let config = master::Config { leader: "bayplan log restore".to_owned(), ..master::Config::default() };
+    let (epoch, seq) = master::pass_epochs(log, &config, pass_epochs).await.map_err(failed)?;
+    let told = Copied { last_seq: seq.0, epoch: epoch.0, ..filled };
+    let text = format!(
+        "The cluster is back as after record {} of epoch {}; {pass_epochs} epochs have passed, and the next master leads epoch \
+         {}. Start it now.",
+        filled_seq(&told, pass_epochs),
+        epoch.0 - pass_epochs,
+        epoch.next()
+    );
+    session.tell(&told, &text)
+}
+
+/// Each epoch that passed is a record.
+fn filled_seq(told: &Copied, pass_epochs: u64) -> u64 {
+    told.last_seq - pass_epochs
+}

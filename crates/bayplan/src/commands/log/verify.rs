@@ -1,0 +1,66 @@
+//! `bayplan log verify`: folds everything and compares it with everything that says what it should be.
+
+use std::collections::BTreeMap;
+
+use eventlog::EventLog;
+use model::{Hash, Position, Seq};
+use serde::Serialize;
+
+use super::bar::Bar;
+use super::fold::{Found, Start, failed, fold, start};
+use super::{Session, fold};
+use crate::failure::Failure;
+
+#[derive(Serialize)]
+struct Verified {
+    first_position: u64,
+    last_position: u64,
+    records: u64,
+    void_records: u64,
+    state_hashes: u64,
+    baselines: usize,
+    last_seq: u64,
+    last_epoch: u64,
+    state_hash: String,
+}
+
+/// Folds the whole log, and compares the baselines that the fold comes past.
+pub(super) async fn fold_all<L: EventLog>(log: &L) -> Result<Found, Failure> {
+    let begin = start(log).await?;
+    check(log, begin, &BTreeMap::new()).await
+}
+
+async fn check<L: EventLog>(log: &L, begin: Start, expected: &BTreeMap<Seq, Hash>) -> Result<Found, Failure> {
+    let bounds = log.bounds().await.map_err(failed)?;
+    let from = begin.at.max(bounds.first);
+    let mut bar = Bar::new("folding", bounds.last.0);
+    fold(log.read(from), begin, expected, &mut bar).await
+}
+
+pub(super) async fn run<L: EventLog>(log: &L, session: &mut Session) -> Result<(), Failure> {
+    let bounds = log.bounds().await.map_err(failed)?;
+    let begin = fold::start(log).await?;
+    let mut expected = BTreeMap::new();
+    let baselines = log.baselines().await.map_err(failed)?;
+    for baseline in &baselines {
+        let loaded = master::load_baseline(log, baseline).await.map_err(failed)?;
+        expected.insert(baseline.seq, loaded.mark.state_hash);
+    }
+    let found = check(log, begin, &expected).await?;
+    let told = Verified {
+        first_position: bounds.first.0,
+        last_position: bounds.last.max(Position(0)).0,
+        records: found.records,
+        void_records: found.void,
+        state_hashes: found.hashes,
+        baselines: baselines.len(),
+        last_seq: found.tip.seq.0,
+        last_epoch: found.tip.epoch.0,
+        state_hash: found.state.hash().to_string(),
+    };
+    let text = format!(
+        "The log is sound: {} records up to number {} of epoch {}, {} void, {} state hashes and {} baselines as recorded.",
+        told.records, told.last_seq, told.last_epoch, told.void_records, told.state_hashes, told.baselines
+    );
+    session.tell(&told, &text)
+}

@@ -1,0 +1,182 @@
+//! What a start knows: the snapshot and the log behind it, or the whole log.
+//!
+//! The log is the truth. A snapshot that does not fit it is put aside once the log has proved to be whole without it.
+
+use eventlog::{Entry, EventLog, ReadError, committed};
+use model::{Position, Seq, Tip};
+use scheduler::World;
+use snapshot::{Loaded, Mark, Opened, Snapshot, SnapshotError};
+
+use crate::config::{Config, SnapshotConfig};
+use crate::feed::Kept;
+use crate::recovery::StartError;
+use crate::trimming::load_baseline;
+
+/// The first record of a log that was neither trimmed nor restored.
+const FIRST: Seq = Seq(1);
+
+/// What the log says.
+pub(crate) struct Folded {
+    pub(crate) world: World,
+    pub(crate) tip: Tip,
+    /// The message that holds the last record that counts.
+    pub(crate) tip_at: Position,
+    /// The end of the log.
+    pub(crate) position: Position,
+    /// What is to be told how it goes on. Its changes since it was loaded are in the world's state.
+    pub(crate) kept: Option<Kept>,
+}
+
+pub(crate) async fn fold<L: EventLog>(log: &L, config: &Config) -> Result<Folded, StartError> {
+    let Some(SnapshotConfig { folder, options }) = config.snapshot.clone() else { return whole(log).await };
+    let opened = blocking(move || Snapshot::open(&folder)).await;
+    let Opened { snapshot, loaded, put_aside } = match opened {
+        Ok(opened) => opened,
+        Err(error @ SnapshotError::Unavailable { .. }) => {
+            tracing::warn!(%error, "no snapshot is used or kept; the whole log is folded");
+            return whole(log).await;
+        }
+        Err(error) => return Err(error.into()),
+    };
+    if let Some(error) = put_aside {
+        tracing::warn!(%error, "the snapshot cannot be used and was put aside; the whole log is folded");
+    }
+    let Some(loaded) = loaded else {
+        let kept = Some(Kept { snapshot, written: None, options });
+        return Ok(Folded { kept, ..whole(log).await? });
+    };
+    let mark = loaded.mark.clone();
+    match from_snapshot(log, loaded).await {
+        Ok(folded) => {
+            tracing::info!(seq = %mark.tip.seq, until = %folded.tip.seq, "the state comes from the snapshot");
+            Ok(Folded { kept: Some(Kept { snapshot, written: Some(mark), options }), ..folded })
+        }
+        Err(error @ Unfit::Log(ReadError::Unavailable { .. })) => Err(error.into()),
+        Err(error) => {
+            tracing::warn!(%error, seq = %mark.tip.seq, "the snapshot does not fit the log; the whole log is folded");
+            let folded = whole(log).await?;
+            let snapshot = blocking(move || snapshot.renew()).await?;
+            Ok(Folded { kept: Some(Kept { snapshot, written: None, options }), ..folded })
+        }
+    }
+}
+
+/// The disk may be slow, and decoding takes all processors.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, SnapshotError> + Send + 'static,
+) -> Result<T, SnapshotError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|stop| Err(SnapshotError::Unavailable { reason: stop.to_string() }))
+}
+
+/// Why a state and a log do not belong together.
+#[derive(Debug, thiserror::Error)]
+enum Unfit {
+    #[error("it is at position {at}, but the log ends at {last}")]
+    Ahead { at: Position, last: Position },
+    #[error("its last record is not the one at position {at} of the log: it belongs to another log")]
+    Foreign { at: Position },
+    #[error("{0}")]
+    Log(#[from] ReadError),
+    #[error("record {0} behind it has another state hash than the fold gives")]
+    Diverged(Seq),
+}
+
+impl From<Unfit> for StartError {
+    fn from(unfit: Unfit) -> Self {
+        match unfit {
+            Unfit::Log(error) => Self::Read(error),
+            Unfit::Diverged(seq) => Self::Diverged(seq),
+            Unfit::Ahead { .. } | Unfit::Foreign { .. } => {
+                Self::Snapshot(SnapshotError::Damaged { reason: unfit.to_string() })
+            }
+        }
+    }
+}
+
+async fn from_snapshot<L: EventLog>(log: &L, Loaded { state, mark }: Loaded) -> Result<Folded, Unfit> {
+    let mut world = World::of(state);
+    world.state.track_changes(true);
+    behind(log, world, &mark).await
+}
+
+/// Folds what is behind the mark. The message that holds its last record is read too: it must be there.
+async fn behind<L: EventLog>(log: &L, world: World, mark: &Mark) -> Result<Folded, Unfit> {
+    let bounds = log.bounds().await?;
+    let at = mark.position;
+    if at > bounds.last {
+        return Err(Unfit::Ahead { at, last: bounds.last });
+    }
+    if at < bounds.first {
+        // The chain tells whether what follows belongs to it.
+        return tail(log, world, mark.tip, at, at.next()).await;
+    }
+    let message = log.read(at).next().await.transpose()?;
+    if !message.is_some_and(|message| message.records.iter().any(|sealed| sealed.hash == mark.tip.hash)) {
+        return Err(Unfit::Foreign { at });
+    }
+    tail(log, world, mark.tip, at, at).await
+}
+
+/// Folds all that the log has: from its beginning, or from a baseline where the beginning was trimmed.
+async fn whole<L: EventLog>(log: &L) -> Result<Folded, StartError> {
+    let first = log.bounds().await?.first;
+    let oldest = log.read(first).next().await.transpose()?;
+    let begins_late = oldest.is_some_and(|message| message.records.first().is_some_and(|it| it.record.seq > FIRST));
+    if first > Position(1) || begins_late {
+        return from_baseline(log, first).await;
+    }
+    Ok(tail(log, World::default(), Tip::default(), Position::default(), Position(1)).await?)
+}
+
+/// The newest one that can be used; then the one before it.
+async fn from_baseline<L: EventLog>(log: &L, first: Position) -> Result<Folded, StartError> {
+    let unusable = |reason: String| StartError::NoBaseline { first, reason };
+    let baselines = log.baselines().await.map_err(|error| unusable(error.to_string()))?;
+    let mut reason = "there is none".to_owned();
+    for baseline in baselines.iter().rev().filter(|baseline| baseline.position.next() >= first) {
+        match load_baseline(log, baseline).await {
+            Ok(Loaded { state, mark }) => match behind(log, World::of(state), &mark).await {
+                Ok(folded) => {
+                    tracing::info!(seq = %mark.tip.seq, until = %folded.tip.seq, "the state comes from a baseline");
+                    return Ok(folded);
+                }
+                Err(error @ (Unfit::Ahead { .. } | Unfit::Foreign { .. })) => reason = error.to_string(),
+                Err(error) => return Err(error.into()),
+            },
+            Err(error) => reason = error.to_string(),
+        }
+        tracing::warn!(seq = %baseline.seq, reason, "a baseline cannot be used");
+    }
+    Err(unusable(reason))
+}
+
+/// Folds the log from `from` on, which is `tip_at` or right behind it.
+async fn tail<L: EventLog>(
+    log: &L,
+    mut world: World,
+    tip: Tip,
+    mut tip_at: Position,
+    from: Position,
+) -> Result<Folded, Unfit> {
+    let mut position = log.bounds().await?.last;
+    let folded_at = tip_at;
+    let mut records = committed(log.read(from), tip);
+    while let Some(entry) = records.next().await {
+        match entry? {
+            Entry::Accepted { position: at, record, .. } => {
+                world.apply(&record.record);
+                if world.state.differs_from(record.record.state_hash) {
+                    return Err(Unfit::Diverged(record.record.seq));
+                }
+                (tip_at, position) = (at, position.max(at));
+            }
+            // Of these, the state has had its part before.
+            Entry::Void { position: at, .. } if at == folded_at => {}
+            Entry::Void { position, record, reason } => {
+                tracing::info!(%position, seq = %record.record.seq, %reason, "a record in the log is void");
+            }
+        }
+    }
+    Ok(Folded { world, tip: records.tip(), tip_at, position, kept: None })
+}
