@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use eventlog::{AppendError, Bounds, EventLog, Messages, Notices, ReadError, TrimError};
-use model::{Position, SealedRecord};
+use eventlog::{AppendError, Baseline, BaselineError, Bounds, EventLog, Messages, Notices, ReadError, TrimError};
+use model::{Position, SealedRecord, Seq};
 use tokio::sync::oneshot;
 
 pub(crate) use servers::Servers;
@@ -97,6 +97,31 @@ impl EventLog for SimLog {
         Ok(())
     }
 
+    async fn put_baseline(&self, seq: Seq, position: Position, bytes: Bytes) -> Result<Baseline, BaselineError> {
+        self.reach().await.map_err(unavailable)?;
+        self.world.servers.baselines.put_baseline(seq, position, bytes).await
+    }
+
+    async fn baselines(&self) -> Result<Vec<Baseline>, BaselineError> {
+        self.reach().await.map_err(unavailable)?;
+        self.world.servers.baselines.baselines().await
+    }
+
+    async fn read_baseline(&self, baseline: &Baseline) -> Result<Vec<u8>, BaselineError> {
+        self.reach().await.map_err(unavailable)?;
+        self.world.servers.baselines.read_baseline(baseline).await
+    }
+
+    async fn remove_baseline(&self, baseline: &Baseline) -> Result<(), BaselineError> {
+        self.reach().await.map_err(unavailable)?;
+        self.world.servers.baselines.remove_baseline(baseline).await
+    }
+
+    async fn size_bytes(&self) -> Result<u64, ReadError> {
+        self.reach().await?;
+        Ok(self.world.servers.size_bytes())
+    }
+
     async fn notify(&self, notice: Bytes) {
         notices::say(&self.world, self.place(), &notice);
     }
@@ -104,6 +129,11 @@ impl EventLog for SimLog {
     fn notices(&self) -> Notices {
         Notices::new(self.world.servers.listen(self.place()))
     }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is what an error is mapped by")]
+fn unavailable(error: ReadError) -> BaselineError {
+    BaselineError::Unavailable { reason: error.to_string() }
 }
 
 /// An append on its way to the servers, and its outcome on its way back.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use eventlog::{AppendError, Bounds, Message};
+use eventlog::{AppendError, Bounds, MemoryLog, Message};
 use model::{Position, SealedRecord};
 use tokio::sync::{Notify, mpsc, oneshot};
 
@@ -21,6 +21,8 @@ const MAX_MESSAGES: usize = 200_000;
 
 #[derive(Default)]
 pub(crate) struct Servers {
+    /// Only its baselines are used.
+    pub(super) baselines: MemoryLog,
     held: Mutex<Held>,
     grown: Notify,
 }
@@ -75,6 +77,10 @@ impl Servers {
     pub(crate) fn bounds(&self) -> Bounds {
         let held = self.held();
         Bounds { first: Position(held.trimmed + 1), last: held.last() }
+    }
+
+    pub(crate) fn size_bytes(&self) -> u64 {
+        self.held().messages.iter().map(|batch| eventlog::message_bytes(batch) as u64).sum()
     }
 
     pub(crate) fn trim(&self, upto: Position) {
