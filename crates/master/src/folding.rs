@@ -1,6 +1,7 @@
 //! What a start knows: the snapshot and the log behind it, or the whole log.
 //!
-//! The log is the truth. A snapshot that does not fit it is put aside once the log has proved to be whole without it.
+//! The log is the truth. A snapshot that is damaged is put aside once the log has proved to be whole without it. One that
+//! is sound and has records that the log lacks shows that the log was lost or is another one; then nothing is started.
 
 use eventlog::{Entry, EventLog, ReadError, committed};
 use model::{Position, Seq, Tip};
@@ -29,7 +30,8 @@ pub(crate) struct Folded {
 
 pub(crate) async fn fold<L: EventLog>(log: &L, config: &Config) -> Result<Folded, StartError> {
     let Some(SnapshotConfig { folder, options }) = config.snapshot.clone() else { return whole(log).await };
-    let opened = blocking(move || Snapshot::open(&folder)).await;
+    let in_folder = folder.clone();
+    let opened = blocking(move || Snapshot::open(&in_folder)).await;
     let Opened { snapshot, loaded, put_aside } = match opened {
         Ok(opened) => opened,
         Err(error @ SnapshotError::Unavailable { .. }) => {
@@ -52,6 +54,10 @@ pub(crate) async fn fold<L: EventLog>(log: &L, config: &Config) -> Result<Folded
             Ok(Folded { kept: Some(Kept { snapshot, written: Some(mark), options }), ..folded })
         }
         Err(error @ Unfit::Log(ReadError::Unavailable { .. })) => Err(error.into()),
+        // What was acknowledged is not in this log. Nobody but an operator may say that this is right.
+        Err(error @ (Unfit::Ahead { .. } | Unfit::Foreign { .. })) => {
+            Err(StartError::OtherLog { seq: mark.tip.seq, reason: error.to_string(), folder })
+        }
         Err(error) => {
             tracing::warn!(%error, seq = %mark.tip.seq, "the snapshot does not fit the log; the whole log is folded");
             let folded = whole(log).await?;
@@ -72,7 +78,7 @@ async fn blocking<T: Send + 'static>(
 /// Why a state and a log do not belong together.
 #[derive(Debug, thiserror::Error)]
 enum Unfit {
-    #[error("it is at position {at}, but the log ends at {last}")]
+    #[error("it is at position {at}, and the log ends at {last}")]
     Ahead { at: Position, last: Position },
     #[error("its last record is not the one at position {at} of the log: it belongs to another log")]
     Foreign { at: Position },

@@ -210,7 +210,7 @@ impl<L: EventLog> Leader<L> {
         let began_at = Instant::now();
         let cause = mint(self.config.environment.as_ref(), principal, kind, self.world.state.at);
         let events = scheduler::decide(&self.world, &cause)?;
-        if events.is_empty() && !self.has_to_try_the_log(&cause.kind, next) {
+        if events.is_empty() && !self.has_to_be_recorded(&cause.kind, next) {
             return Ok(None);
         }
         let (seq, epoch) = (self.tip.seq.next(), self.tip.epoch);
@@ -226,10 +226,14 @@ impl<L: EventLog> Leader<L> {
         Ok(Some(record))
     }
 
-    /// While the log refuses, allocations are recorded even if they have nothing to say: somebody has to find out when
-    /// it takes writes again, and clients that ask for the health first would wait for ever.
-    fn has_to_try_the_log(&self, kind: &CommandKind, next: &Batch) -> bool {
-        self.is_refused && *kind == CommandKind::Allocate && next.records.is_empty()
+    /// What has nothing to say is recorded all the same where the log has to answer for it:
+    /// - While it refuses, somebody has to find out when it takes writes again, and clients that ask for the health first
+    ///   would wait for ever.
+    /// - Where others may lead by now, "there is nothing to do" would be said from a state that is not the last one.
+    fn has_to_be_recorded(&self, kind: &CommandKind, next: &Batch) -> bool {
+        let may_be_deposed = self.config.standby.is_some() && *kind != CommandKind::Allocate;
+        let has_to_try = self.is_refused && *kind == CommandKind::Allocate;
+        (may_be_deposed || has_to_try) && next.records.is_empty()
     }
 
     fn seal_and_apply(&mut self, record: Record, batch_bytes: usize) -> Result<SealedRecord, SubmitError> {

@@ -1,5 +1,6 @@
 //! From a log to a running master: fold what is there, then lead or follow.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use eventlog::{AppendError, EventLog, ReadError};
@@ -24,6 +25,14 @@ use crate::trimming;
 
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
+    #[error(
+        "the log is not the one that this master has followed up to record {seq}: of the snapshot in {}, {reason}. It was \
+         deleted, put back as it was before, or is another cluster's. Put the right log back (`bayplan log restore`), or \
+         choose the right --log, --cluster or --dir; to go on with the log as it is, without what is missing in it, remove \
+         that folder",
+        .folder.display()
+    )]
+    OtherLog { seq: Seq, reason: String, folder: PathBuf },
     #[error("the log cannot be folded: {0}")]
     Read(#[from] ReadError),
     #[error("no leadership could be started in the log: {0}")]

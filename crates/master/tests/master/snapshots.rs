@@ -108,12 +108,13 @@ async fn a_snapshot_that_is_behind_catches_up() {
 }
 
 #[tokio::test]
-async fn a_snapshot_of_another_log_or_of_lost_records_is_put_aside() {
+async fn a_log_that_lacks_what_the_snapshot_has_is_not_led() {
     let (ours, folder) = (log(), folder());
     let (handle, running) = start(&ours, folder.path()).await;
     for name in ["a", "b", "c"] {
         create(&handle, name).await.expect("accepted");
     }
+    until_written(&handle).await;
     running.stop().await;
     // One is shorter than the snapshot, the other one longer.
     for apps in [1, 9] {
@@ -123,16 +124,20 @@ async fn a_snapshot_of_another_log_or_of_lost_records_is_put_aside() {
             create(&handle, &format!("other-{number}")).await.expect("accepted");
         }
         running.stop().await;
-        let (handle, running) = start(&other, folder.path()).await;
-        assert_eq!(handle.read().apps.len(), apps);
-        assert!(folder.path().join("unusable/current").is_dir());
-        until_written(&handle).await;
-        trim_behind_snapshot(&other, &handle).await;
-        running.stop().await;
-        let (handle, running) = start(&other, folder.path()).await;
-        assert_eq!(handle.read().apps.len(), apps, "the new one is used");
-        running.stop().await;
+        let end = other.bounds().await;
+        let refused = master::start(Arc::new(other.clone()), config(folder.path())).await.err();
+        let refused = refused.expect("it does not start").to_string();
+        assert!(refused.contains("is not the one that this master has followed"), "{refused}");
+        assert_eq!(other.bounds().await, end, "nothing was written");
     }
+    let (handle, running) = start(&ours, folder.path()).await;
+    assert_eq!(handle.read().apps.len(), 3, "the right log is led as before");
+    running.stop().await;
+    // An operator says that the other one is right.
+    std::fs::remove_dir_all(folder.path()).expect("removed");
+    let other = log();
+    let (_, running) = start(&other, folder.path()).await;
+    running.stop().await;
 }
 
 #[tokio::test]
