@@ -176,6 +176,7 @@ pub enum OfferOutcome {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "crate::upcast::LaunchedTaskForm")]
 pub struct LaunchedTask {
     pub id: TaskId,
     pub framework: FrameworkId,

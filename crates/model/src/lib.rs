@@ -22,6 +22,7 @@ mod scalar;
 pub mod schema;
 mod task;
 mod time;
+mod upcast;
 
 pub use app::{AppSpec, AppVersion, Backoff, Invocation, PortProtocol, PortSpec};
 pub use command::{
