@@ -1,7 +1,8 @@
 //! What may be chosen about snapshots, and how RocksDB is set up: small rows that change often and are all read at once.
 
 use rocksdb::{
-    BlockBasedOptions, Cache, ColumnFamilyDescriptor, DBCompressionType, InfoLogger, LogLevel, Options as DbOptions,
+    BlockBasedOptions, Cache, ColumnFamilyDescriptor, DBCompressionType, DEFAULT_COLUMN_FAMILY_NAME, InfoLogger,
+    LogLevel, Options as DbOptions,
 };
 
 /// What may be chosen about a [`crate::Snapshotter`].
@@ -24,6 +25,7 @@ impl Default for Options {
 
 const WRITE_BUFFER_BYTES: usize = 16 << 20;
 const MAX_WAL_BYTES: u64 = 64 << 20;
+const WAL_STEP_BYTES: usize = 1 << 20;
 const BLOCK_BYTES: usize = 32 << 10;
 /// Rows are read all at once or not at all, so a cache would hold what nobody asks for again.
 const BLOCK_CACHE_BYTES: usize = 2 << 20;
@@ -61,7 +63,12 @@ pub(crate) fn families(names: &[&'static str]) -> Vec<ColumnFamilyDescriptor> {
         options.set_block_based_table_factory(&table);
         ColumnFamilyDescriptor::new(*name, options)
     };
-    names.iter().map(family).collect()
+    // Nothing is in the default family, but its write buffer says how much of the disk is taken in advance for each
+    // write-ahead log.
+    let mut unused = DbOptions::default();
+    unused.set_write_buffer_size(WAL_STEP_BYTES);
+    let unused = ColumnFamilyDescriptor::new(DEFAULT_COLUMN_FAMILY_NAME, unused);
+    names.iter().map(family).chain([unused]).collect()
 }
 
 fn say(level: LogLevel, text: &str) {
