@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Cluster, Framework, eventually};
+use crate::harness::{Cluster, Framework, Masters, eventually};
 
 fn cpus(offer: &Value) -> f64 {
     offer["resources"][0]["scalar"]["value"].as_f64().expect("cpus")
@@ -86,4 +86,28 @@ fn two_frameworks_share_two_agents_and_get_back_what_one_keeps_for_too_long() {
         *outcomes.entry(closed["outcome"].as_str().expect("an outcome").to_owned()).or_default() += 1;
     }
     assert!(outcomes.contains_key("expired"), "{outcomes:?}");
+}
+
+#[test]
+fn a_framework_goes_on_with_the_next_leader_and_is_told_what_it_did_not_acknowledge() {
+    let Some(mut cluster) = Masters::start(1, 3) else { return };
+    let _agent = cluster.join("a1", "45300-45309");
+    let leader = cluster.leader();
+    // Sent on by a master that follows.
+    let mut framework = Framework::subscribe(&cluster.operator_url((leader + 1) % 3), "one", None);
+    let offer = framework.offers().remove(0);
+    framework.launch(&offer, "sleeper", "exec sleep 1000", 3600.0);
+    let told = framework.expect("UPDATE")["status"].clone();
+    assert_eq!(told["state"], "TASK_RUNNING");
+
+    cluster.node(leader).kill_9();
+    assert!(framework.next().is_none(), "the subscription ends with its master");
+    let next = cluster.leader_other_than(leader);
+    let follower = (0..3).find(|master| ![leader, next].contains(master)).expect("there are three");
+    let mut framework = Framework::subscribe(&cluster.operator_url(follower), "one", Some(&framework.id));
+    let again = framework.update("sleeper", "TASK_RUNNING");
+    assert_eq!(again["uuid"], told["uuid"], "the same update");
+    framework.call("KILL", json!({"task_id": {"value": "sleeper"}}));
+    framework.update("sleeper", "TASK_KILLED");
+    assert_eq!(cluster.history(next).of("task_launched").count(), 1, "nothing was started twice");
 }

@@ -3,7 +3,7 @@
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
-use crate::harness::{Masters, bayplan, eventually, request};
+use crate::harness::{Masters, all_of, bayplan, eventually, request};
 
 const SLEEPER: &str = r#"{"id": "sleeper", "cmd": "exec sleep 1000", "cpus": 0.1, "mem": 32, "instances": 2}"#;
 
@@ -156,4 +156,70 @@ fn a_master_that_cannot_trust_its_servers_or_their_stream_says_why() {
     let (code, said) = attempt(&["--log-replicas", "3", "--cluster", "replicated"]);
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("replicas"), "{said}");
+}
+
+/// A master with some apps, all of which are in its snapshot.
+fn with_apps(cluster: &Masters) {
+    for number in 0..3 {
+        cluster.deploy(0, &more(&format!("app-{number}")));
+    }
+    eventually("the snapshot has them", || {
+        let metrics = request("GET", &format!("{}/metrics", cluster.operator_url(0)), None, None).ok()?;
+        metrics.text.lines().any(|line| line == "bayplan_snapshot_lag_records 0").then_some(())
+    });
+}
+
+#[test]
+fn a_stream_that_was_deleted_is_missed_and_not_begun_anew() {
+    let Some(mut cluster) = Masters::start(1, 1) else { return };
+    with_apps(&cluster);
+    cluster.nats.publish("$JS.API.STREAM.DELETE.BAYPLAN_default", "");
+    let refused = eventually("a change is refused", || {
+        let answer = cluster.call(0, "POST", "/v2/apps", Some(&more("late"))).ok()?;
+        (answer.status == 503).then_some(answer)
+    });
+    assert!(refused.text.contains("BAYPLAN_default") && refused.text.contains("gone"), "{}", refused.text);
+    let apps = cluster.call(0, "GET", "/v2/apps", None).expect("it answers").json();
+    assert_eq!(apps["apps"].as_array().map(Vec::len), Some(3), "questions are answered");
+    let master = cluster.node(0);
+    master.kill_9();
+    master.start_again();
+    assert_eq!(master.ended().code(), Some(1));
+    let said = master.logged();
+    assert!(said.contains("is not the one that this master has followed") && said.contains("log restore"), "{said}");
+}
+
+#[test]
+fn what_is_before_a_message_that_no_master_wrote_can_be_saved() {
+    let Some(mut cluster) = Masters::start(1, 1) else { return };
+    with_apps(&cluster);
+    cluster.nats.publish("bayplan.default.log", "this is no record");
+    let master = cluster.node(0);
+    assert_eq!(master.ended().code(), Some(1));
+    let said = master.logged();
+    let position = said
+        .split("error: the master gave up: position ")
+        .nth(1)
+        .and_then(|rest| rest.split(' ').next()?.parse::<u64>().ok());
+    let position = position.unwrap_or_else(|| panic!("it names the position: {said}"));
+    assert!(said.contains("backup --upto"), "{said}");
+    let (log, backup) = (cluster.nats.log(), cluster.path("backup"));
+    let told = |arguments: &[&str]| {
+        let output = bayplan().arg("log").args(arguments).args(["--log", &log]).output().expect("it runs");
+        (output.status.code(), all_of(&output))
+    };
+    let (code, refused) = told(&["verify"]);
+    assert!(code == Some(1) && refused.contains(&format!("position {position} ")), "{refused}");
+    let (code, refused) = told(&["backup", "--upto", "99", "--to", &backup]);
+    assert!(code == Some(2) && refused.contains("--upto 99"), "{refused}");
+    let (code, saved) = told(&["backup", "--upto", &(position - 1).to_string(), "--to", &backup]);
+    assert_eq!(code, Some(0), "{saved}");
+    let (code, restored) = told(&["restore", "--cluster", "again", "--log-max-bytes", "64MB", "--from", &backup]);
+    assert_eq!(code, Some(0), "{restored}");
+    cluster.add(&["--cluster", "again"]);
+    let apps = eventually("the new log is led", || {
+        let apps = cluster.call(1, "GET", "/v2/apps", None).ok()?.json();
+        apps["apps"].as_array().map(Vec::len)
+    });
+    assert_eq!(apps, 3);
 }

@@ -18,14 +18,7 @@ impl Tasks {
         (Self { ended }, guard)
     }
 
-    pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
-        let ended = self.ended.clone();
-        tokio::spawn(async move {
-            tokio::select! {
-                biased;
-                () = ended.cancelled() => {}
-                () = work => {}
-            }
-        })
+    pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) -> JoinHandle<Option<()>> {
+        tokio::spawn(self.ended.clone().run_until_cancelled_owned(work))
     }
 }

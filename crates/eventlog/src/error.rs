@@ -45,6 +45,17 @@ pub enum ReadError {
     Unavailable { reason: String },
 }
 
+impl ReadError {
+    /// Whether the log itself is not as it was written, so that reading again changes nothing.
+    #[must_use]
+    pub const fn is_damage(&self) -> bool {
+        match self {
+            Self::Missing { .. } | Self::Damaged { .. } | Self::BrokenChain { .. } | Self::Gap { .. } => true,
+            Self::Trimmed { .. } | Self::Unavailable { .. } => false,
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TrimError {
     #[error("the log cannot be trimmed: {reason}")]

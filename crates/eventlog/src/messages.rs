@@ -64,6 +64,12 @@ impl Messages {
         Self { source: None, chunk: VecDeque::new() }
     }
 
+    /// The same up to a position, and nothing behind it.
+    #[must_use]
+    pub fn upto(self, last: Position) -> Self {
+        Self::new(Upto { messages: self, last })
+    }
+
     /// The next message; None at the end. After an error it gives nothing more. May be dropped and called again
     /// (cancel safe).
     pub async fn next(&mut self) -> Option<Result<Message, ReadError>> {
@@ -78,6 +84,29 @@ impl Messages {
             }
         }
         self.chunk.pop_front().map(Ok)
+    }
+}
+
+struct Upto {
+    messages: Messages,
+    last: Position,
+}
+
+impl Source for Upto {
+    fn next_chunk(&mut self) -> NextChunk<'_> {
+        Box::pin(async move {
+            let next = self.messages.next().await?;
+            match next {
+                Ok(message) if message.position > self.last => None,
+                Ok(message) => {
+                    if message.position == self.last {
+                        self.messages = Messages::ended();
+                    }
+                    Some(Ok(vec![message]))
+                }
+                Err(error) => Some(Err(error)),
+            }
+        })
     }
 }
 

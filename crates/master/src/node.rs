@@ -23,7 +23,7 @@ use crate::minting::{mint, new_cluster_id};
 use crate::peers::{Peers, Says, Signs};
 use crate::publisher::Publisher;
 use crate::reads::Reads;
-use crate::recovery::StartError;
+use crate::recovery::{StartError, unreadable};
 use crate::role::Door;
 use crate::sessions::Sessions;
 use crate::tasks::Tasks;
@@ -228,7 +228,7 @@ impl<L: EventLog> Node<L> {
                 Ok(Taken::Void)
             }
             Some(Err(ReadError::Unavailable { reason })) => Ok(Taken::Nothing(reason)),
-            Some(Err(error)) => Err(error.to_string()),
+            Some(Err(error)) => Err(unreadable(&error)),
             None => Err("the log was closed".to_owned()),
         }
     }

@@ -33,7 +33,7 @@ pub enum StartError {
         .folder.display()
     )]
     OtherLog { seq: Seq, reason: String, folder: PathBuf },
-    #[error("the log cannot be folded: {0}")]
+    #[error("the log cannot be folded: {}", unreadable(.0))]
     Read(#[from] ReadError),
     #[error("no leadership could be started in the log: {0}")]
     Append(#[from] AppendError),
@@ -48,6 +48,17 @@ pub enum StartError {
     Snapshot(#[from] SnapshotError),
     #[error("the log begins at position {first}, and no baseline of what was before it can be used: {reason}")]
     NoBaseline { first: Position, reason: String },
+}
+
+/// What went wrong, with the way out when waiting is none.
+pub(crate) fn unreadable(error: &ReadError) -> String {
+    if !error.is_damage() {
+        return error.to_string();
+    }
+    format!(
+        "{error}. Nothing was changed. Put the log back as it was, or save what is before that position with `bayplan log \
+         backup --upto` and restore it into a new log"
+    )
 }
 
 /// A master at work. [`Running::stop`] ends it in good order; dropping it ends it where it is, as a crash would.

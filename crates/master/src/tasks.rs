@@ -23,13 +23,6 @@ impl Tasks {
     where
         F: Future<Output: Send> + Send + 'static,
     {
-        let ended = self.ended.clone();
-        tokio::spawn(async move {
-            tokio::select! {
-                biased;
-                () = ended.cancelled() => None,
-                output = work => Some(output),
-            }
-        })
+        tokio::spawn(self.ended.clone().run_until_cancelled_owned(work))
     }
 }

@@ -15,7 +15,7 @@ pub(crate) struct Framework {
 }
 
 impl Framework {
-    /// Subscribes at a master's address; with an id, as that framework again.
+    /// Subscribes at a master's address, or where that one sends it; with an id, as that framework again.
     pub(crate) fn subscribe(master: &str, name: &str, id: Option<&str>) -> Self {
         let url = format!("{master}/api/v1/scheduler");
         let mut info = json!({"user": "", "name": name, "failover_timeout": 3600});
@@ -43,7 +43,8 @@ impl Framework {
                 continue;
             }
             let chunk = async { tokio::time::timeout(DEADLINE, self.subscription.chunk()).await };
-            let chunk = RUNTIME.block_on(chunk).expect("an event in time").expect("a subscription");
+            // A connection that breaks is an end, too.
+            let chunk = RUNTIME.block_on(chunk).expect("an event in time").ok().flatten();
             self.read.extend_from_slice(&chunk?);
         }
     }

@@ -3,6 +3,7 @@
 //! `make test` names the program in `BAYPLAN_NATS_SERVER`. Without it the tests skip themselves, loudly.
 
 use std::fs::File;
+use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -105,6 +106,16 @@ impl Nats {
     pub(crate) fn start_again(&mut self, number: usize) {
         self.servers[number].child = self.spawn(&self.servers[number].name);
         self.wait_for(number);
+    }
+
+    /// A message of a plain client; whoever answers it is not heard.
+    pub(crate) fn publish(&self, subject: &str, payload: &str) {
+        let mut server = TcpStream::connect(("127.0.0.1", self.servers[0].port)).expect("the server listens");
+        let bytes = payload.len();
+        let said = format!("CONNECT {{\"verbose\":false}}\r\nPUB {subject} nobody {bytes}\r\n{payload}\r\nPING\r\n");
+        server.write_all(said.as_bytes()).expect("it listens");
+        let answers = BufReader::new(server).lines().map_while(Result::ok);
+        assert!(answers.into_iter().any(|line| line == "PONG"), "it has taken the message");
     }
 
     /// What a server says of itself.

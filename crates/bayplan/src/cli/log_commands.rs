@@ -139,10 +139,16 @@ Examples:
   bayplan log backup --to cluster.backup
   bayplan log backup --log nats://127.0.0.1:4222 --to \"cluster-$(date +%F).backup\"
 
+  bayplan log backup --upto 41233 --to cluster.backup      of a log that is damaged at position 41234
+
 The file holds a baseline and the end of the log, but no history; `export` copies that too.")]
 pub(crate) struct Backup {
     #[command(flatten)]
     pub(crate) place: Place,
+
+    /// The last position that is looked at, when what is behind it is damaged or shall not count
+    #[arg(long, env = "BAYPLAN_UPTO", value_name = "POSITION")]
+    pub(crate) upto: Option<u64>,
 
     /// The file, which must not exist yet
     #[arg(long, env = "BAYPLAN_TO", value_name = "FILE")]

@@ -9,6 +9,7 @@ mod transfer;
 mod verify;
 
 use eventlog::EventLog;
+use model::Position;
 use serde::Serialize;
 
 use crate::cli::log::LogPlace;
@@ -69,7 +70,7 @@ async fn on<L: EventLog>(log: &L, command: Log, session: &mut Session) -> Result
         Log::Info(info) => info::run(log, snapshot_folder(&info.place).as_deref(), session).await,
         Log::Verify(_) => verify::run(log, session).await,
         Log::Export(export) => transfer::export(log, &export.to, session).await,
-        Log::Backup(backup) => transfer::backup(log, &backup.to, session).await,
+        Log::Backup(backup) => transfer::backup(log, &backup.to, backup.upto.map(Position), session).await,
         Log::Import(import) => transfer::import(log, &import.from, session).await,
         Log::Restore(restore) => transfer::restore(log, &restore.from, restore.pass_epochs, session).await,
         Log::Trim(trim) => self::trim(log, &trim, session).await,
@@ -97,13 +98,13 @@ async fn trim<L: EventLog>(log: &L, trim: &Trim, session: &mut Session) -> Resul
     if bounds.is_empty() {
         return Err(failed("the log is empty, so there is nothing to trim"));
     }
-    let found = verify::fold_all(log).await?;
+    let found = verify::fold_upto(log, bounds.last).await?;
     let baseline = ::master::write_baseline(log, found.state, found.tip, found.at).await.map_err(failed)?;
     if trim.behind_newest {
         for older in log.baselines().await.map_err(failed)?.iter().filter(|older| **older != baseline) {
             log.remove_baseline(older).await.map_err(failed)?;
         }
-        let upto = model::Position(baseline.position.0.saturating_sub(1));
+        let upto = Position(baseline.position.0.saturating_sub(1));
         log.trim(upto).await.map_err(failed)?;
     } else if ::master::trim_behind_baselines(log).await.map_err(failed)?.is_none() {
         session.note(

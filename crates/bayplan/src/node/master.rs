@@ -97,7 +97,7 @@ pub(super) async fn run(args: Master, global: Global) -> Result<(), Failure> {
 }
 
 pub(super) fn gave_up(reason: &str) -> Failure {
-    Failure::failed(format!("the master gave up: {reason}; nothing acknowledged is lost, start it again"))
+    Failure::failed(format!("the master gave up: {reason}"))
 }
 
 impl Working {

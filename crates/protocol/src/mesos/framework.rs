@@ -11,7 +11,7 @@ pub struct Subscription {
     /// Its own id, when it has one.
     pub framework: Option<String>,
     pub info: FrameworkInfo,
-    /// It wants no offers for now.
+    /// It wants no offers until it revives.
     pub is_suppressed: bool,
 }
 

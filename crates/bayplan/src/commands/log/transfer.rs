@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use eventlog::{EventLog, Message, message_bytes};
+use eventlog::{Bounds, EventLog, Message, message_bytes};
 use model::{Hash, Position, SealedRecord};
 use serde::Serialize;
 use snapshot::{Loaded, Mark, baseline};
@@ -28,7 +28,8 @@ pub(super) fn check_readable(file: &Path) -> Result<(), Failure> {
 }
 
 pub(super) async fn export<L: EventLog>(log: &L, to: &Path, session: &mut Session) -> Result<(), Failure> {
-    let found = verify::fold_all(log).await?;
+    let last = log.bounds().await.map_err(failed)?.last;
+    let found = verify::fold_upto(log, last).await?;
     let begin = start(log).await?;
     let mut writer = Writer::create(to)?;
     let copied = async {
@@ -37,25 +38,36 @@ pub(super) async fn export<L: EventLog>(log: &L, to: &Path, session: &mut Sessio
             writer.baseline(baseline.position, &bytes)?;
         }
         let first = log.bounds().await.map_err(failed)?.first;
-        copy(log, begin.at.max(first), &mut writer).await
+        copy(log, begin.at.max(first), last, &mut writer).await
     };
     finish(copied.await, writer, to, &found, session)
 }
 
-pub(super) async fn backup<L: EventLog>(log: &L, to: &Path, session: &mut Session) -> Result<(), Failure> {
-    let found = verify::fold_all(log).await?;
+pub(super) async fn backup<L: EventLog>(
+    log: &L,
+    to: &Path,
+    upto: Option<Position>,
+    session: &mut Session,
+) -> Result<(), Failure> {
+    let bounds = log.bounds().await.map_err(failed)?;
+    if let Some(upto) = upto.filter(|upto| *upto < bounds.first || *upto > bounds.last) {
+        let Bounds { first, last } = bounds;
+        return Err(Failure::Usage(format!("--upto {upto}: the log has the positions {first} to {last}")));
+    }
+    let last = upto.unwrap_or(bounds.last);
+    let found = verify::fold_upto(log, last).await?;
     let mut writer = Writer::create(to)?;
     let copied = async {
         let mark = Mark::of(&found.state, found.tip, found.at);
         writer.baseline(found.at, &baseline::encode(&found.state, &mark))?;
-        copy(log, found.at, &mut writer).await
+        copy(log, found.at, last, &mut writer).await
     };
     finish(copied.await, writer, to, &found, session)
 }
 
-async fn copy<L: EventLog>(log: &L, from: Position, writer: &mut Writer) -> Result<(), Failure> {
-    let mut bar = Bar::new("writing", log.bounds().await.map_err(failed)?.last.0);
-    let mut messages = log.read(from);
+async fn copy<L: EventLog>(log: &L, from: Position, last: Position, writer: &mut Writer) -> Result<(), Failure> {
+    let mut bar = Bar::new("writing", last.0);
+    let mut messages = log.read(from).upto(last);
     while let Some(message) = messages.next().await {
         let message = message.map_err(failed)?;
         writer.message(&message)?;

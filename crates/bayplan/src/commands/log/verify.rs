@@ -24,17 +24,21 @@ struct Verified {
     state_hash: String,
 }
 
-/// Folds the whole log, and compares the baselines that the fold comes past.
-pub(super) async fn fold_all<L: EventLog>(log: &L) -> Result<Found, Failure> {
+/// Folds the log up to a position.
+pub(super) async fn fold_upto<L: EventLog>(log: &L, last: Position) -> Result<Found, Failure> {
     let begin = start(log).await?;
-    check(log, begin, &BTreeMap::new()).await
+    check(log, begin, &BTreeMap::new(), last).await
 }
 
-async fn check<L: EventLog>(log: &L, begin: Start, expected: &BTreeMap<Seq, Hash>) -> Result<Found, Failure> {
-    let bounds = log.bounds().await.map_err(failed)?;
-    let from = begin.at.max(bounds.first);
-    let mut bar = Bar::new("folding", bounds.last.0);
-    fold(log.read(from), begin, expected, &mut bar).await
+async fn check<L: EventLog>(
+    log: &L,
+    begin: Start,
+    expected: &BTreeMap<Seq, Hash>,
+    last: Position,
+) -> Result<Found, Failure> {
+    let from = begin.at.max(log.bounds().await.map_err(failed)?.first);
+    let mut bar = Bar::new("folding", last.0);
+    fold(log.read(from).upto(last), begin, expected, &mut bar).await
 }
 
 pub(super) async fn run<L: EventLog>(log: &L, session: &mut Session) -> Result<(), Failure> {
@@ -46,7 +50,7 @@ pub(super) async fn run<L: EventLog>(log: &L, session: &mut Session) -> Result<(
         let loaded = master::load_baseline(log, baseline).await.map_err(failed)?;
         expected.insert(baseline.seq, loaded.mark.state_hash);
     }
-    let found = check(log, begin, &expected).await?;
+    let found = check(log, begin, &expected, bounds.last).await?;
     let told = Verified {
         first_position: bounds.first.0,
         last_position: bounds.last.max(Position(0)).0,
