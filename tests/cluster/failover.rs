@@ -59,6 +59,11 @@ impl Fleet {
     }
 }
 
+/// An app that has no task, and no port either: there are more apps than service ports.
+fn idle_app(id: &str) -> String {
+    format!(r#"{{"id": "{id}", "cmd": "true", "cpus": 0.01, "mem": 1, "instances": 0, "portDefinitions": []}}"#)
+}
+
 /// What a client knows of an app that it asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Known {
@@ -75,7 +80,7 @@ fn write(masters: &[String], client: usize, stop: &AtomicBool) -> BTreeMap<Strin
             break;
         }
         let id = format!("app-{client}-{number}");
-        let body = format!(r#"{{"id": "{id}", "cmd": "true", "cpus": 0.01, "mem": 1, "instances": 0}}"#);
+        let body = idle_app(&id);
         let known = match change(masters, number, "POST", "/v2/apps", Some(&body), 201) {
             Some(true) if number % 4 == 3 => {
                 match change(masters, number + 1, "DELETE", &format!("/v2/apps/{id}?force=true"), None, 200) {
@@ -114,13 +119,13 @@ fn kill_leader(cluster: &mut Masters, number: usize) -> Duration {
     cluster.node(leader).kill_9();
     let killed_at = Instant::now();
     let survivors: Vec<usize> = (0..cluster.count()).filter(|master| *master != leader).collect();
-    let body = format!(r#"{{"id": "probe-{number}", "cmd": "true", "cpus": 0.01, "mem": 1, "instances": 0}}"#);
+    let body = idle_app(&format!("probe-{number}"));
     for turn in 0.. {
         let answer = cluster.call(survivors[turn % survivors.len()], "POST", "/v2/apps", Some(&body));
-        if answer.is_ok_and(|answer| [201, 409].contains(&answer.status)) {
+        if answer.as_ref().is_ok_and(|answer| [201, 409].contains(&answer.status)) {
             break;
         }
-        assert!(killed_at.elapsed() < 10 * WORST, "nobody takes over");
+        assert!(killed_at.elapsed() < 10 * WORST, "nobody takes over: {answer:?}");
         std::thread::sleep(ASK_AGAIN);
     }
     let took = killed_at.elapsed();

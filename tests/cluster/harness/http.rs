@@ -15,6 +15,7 @@ static CLIENT: LazyLock<reqwest::Client> = LazyLock::new(|| {
     client.expect("a client")
 });
 
+#[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: BTreeMap<String, String>,
