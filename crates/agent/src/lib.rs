@@ -47,7 +47,7 @@ pub use containerizer::fake::FakeContainerizer;
 pub use error::AgentError;
 pub use journal::JournalFile;
 pub use ledger::Kind;
-pub use link::{Events, Lost, Transport};
+pub use link::{Events, Http, Lost, Transport};
 pub use machine::{Environment, Machine, System};
 pub use metrics::describe_metrics;
 pub use sabotage::Sabotage;
@@ -60,7 +60,7 @@ use containerizer::{Containerizer, cgroup};
 use folder::{WorkFolder, task_name};
 use journal::{FolderFile, Journal};
 use ledger::Ledger;
-use link::{Http, Link};
+use link::Link;
 use node::{MAX_INPUTS, Node, Volatile};
 use tasks::Tasks;
 

@@ -17,7 +17,7 @@ use crate::metrics;
 use crate::node::Input;
 use crate::tasks::Tasks;
 
-pub(crate) use http::Http;
+pub use http::Http;
 
 /// From the request to the first line of its answer.
 const SUBSCRIBE_TIMEOUT: Duration = Duration::from_secs(15);

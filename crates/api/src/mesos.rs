@@ -100,7 +100,9 @@ fn stream_of(subscribed: FrameworkStream, stopping: CancellationToken) -> Respon
 }
 
 fn framed(encoder: &Encoder, lot: &[Event]) -> Bytes {
-    lot.iter().flat_map(|event| frame(&encoder.json(event))).collect()
+    let mut bytes = Vec::new();
+    lot.iter().for_each(|event| bytes.extend_from_slice(&frame(&encoder.json(event))));
+    bytes.into()
 }
 
 fn header<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {

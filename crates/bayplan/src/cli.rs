@@ -3,6 +3,7 @@
 //! Nothing here does anything; `commands` talks to a cluster and `node` runs one.
 
 pub(crate) mod app;
+pub(crate) mod bench;
 pub(crate) mod cluster;
 mod duration;
 pub(crate) mod log;
@@ -101,6 +102,8 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Placement(look::Placement),
     Sim(Box<sim::Sim>),
+    #[command(subcommand)]
+    Bench(Box<bench::Bench>),
     #[command(subcommand)]
     Log(log_commands::Log),
 }

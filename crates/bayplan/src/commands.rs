@@ -43,7 +43,7 @@ pub(crate) async fn run(command: Command, global: Global) -> Result<(), Failure>
         Command::Events(events) => events::run(&mut session, events).await,
         Command::Status(_) => look::status(&mut session).await,
         Command::Leader(command) => leader::run(&mut session, command).await,
-        Command::Dev(_) | Command::Master(_) | Command::Sim(_) | Command::Log(_) => {
+        Command::Dev(_) | Command::Master(_) | Command::Sim(_) | Command::Bench(_) | Command::Log(_) => {
             Err(Failure::Usage("running a cluster is no question to a cluster".to_owned()))
         }
     }

@@ -3,6 +3,7 @@
 //! Commands either run a part of a cluster (`node`) or ask a running one over HTTP (`commands`); the two share nothing
 //! but the wire types. What a command prints is made by `render`.
 
+mod bench;
 mod cli;
 mod client;
 mod commands;
@@ -60,6 +61,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Dev(args) => node::dev(*args, global).await,
         Command::Master(args) => node::master(*args, global).await,
         Command::Agent(args) if args.command.is_none() => node::agent(args.run, global).await,
+        Command::Bench(command) => bench::run(*command, global).await,
         Command::Log(command) => commands::log::run(command, global).await,
         command => commands::run(command, global).await,
     }

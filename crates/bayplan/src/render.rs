@@ -2,6 +2,7 @@
 
 pub(crate) mod agents;
 pub(crate) mod apps;
+pub(crate) mod bench;
 pub(crate) mod event;
 pub(crate) mod leader;
 pub(crate) mod placement;

@@ -36,6 +36,7 @@ use crate::{
     AppendError, Baseline, BaselineError, Bounds, EventLog, Messages, Notices, OpenError, ReadError, TrimError,
     check_size,
 };
+use api::code;
 use link::Link;
 pub use options::JetStreamOptions;
 
@@ -62,6 +63,19 @@ impl JetStreamLog {
     /// Closes the log; readers end. An append that was dropped while it was under way may still arrive, if its `after`
     /// allows it.
     pub fn close(self) {}
+
+    /// Deletes the streams of the log and of its baselines, for a log that nobody will ask for again.
+    pub async fn erase(self) -> Result<(), TrimError> {
+        for stream in [self.link.options.baseline_stream(), self.link.options.stream()] {
+            let deleted: Result<Value, _> = self.link.ask(&format!("STREAM.DELETE.{stream}"), &json!({})).await;
+            match deleted {
+                Ok(_) => {}
+                Err(trouble) if trouble.is(code::STREAM_NOT_FOUND) => {}
+                Err(trouble) => return Err(TrimError::Unavailable { reason: trouble.to_string() }),
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Drop for JetStreamLog {

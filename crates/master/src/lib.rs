@@ -19,6 +19,7 @@ mod folding;
 mod frameworks;
 mod handle;
 mod leader;
+mod metered;
 mod metrics;
 mod minting;
 mod node;

@@ -32,6 +32,10 @@ pub fn describe_metrics() {
         Unit::Seconds,
         "From the first decision of a batch until the batch is durable."
     );
+    describe_counter!(
+        "bayplan_cpu_microseconds_total",
+        "CPU time of the parts that work one thing after the other: loop, publisher."
+    );
     describe_histogram!(APPEND_SECONDS, Unit::Seconds, "How long the log took to make a batch durable.");
     describe_histogram!(BATCH_RECORDS, Unit::Count, "Records in one append.");
     describe_histogram!(BATCH_BYTES, Unit::Bytes, "Bytes in one append.");

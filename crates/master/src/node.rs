@@ -19,6 +19,7 @@ use crate::contact;
 use crate::frameworks;
 use crate::handle::{Handle, SubmitError};
 use crate::leader::{Allocation, Ending, Leader, Left, epoch_start};
+use crate::metered::{Part, metered};
 use crate::minting::{mint, new_cluster_id};
 use crate::peers::{Peers, Says, Signs};
 use crate::publisher::Publisher;
@@ -138,7 +139,7 @@ impl<L: EventLog> Node<L> {
             is_refused: false,
             leaving: None,
         };
-        let left = leader.run(&mut self.orders).await;
+        let left = metered(Part::Loop, leader.run(&mut self.orders)).await;
         contact.abort();
         frameworks.abort();
         self.leads.send_replace(false);

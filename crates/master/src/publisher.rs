@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::batch::Batch;
+use crate::metered::{Part, metered};
 use crate::reads::Reads;
 use crate::sessions::Sessions;
 use crate::tasks::Tasks;
@@ -29,7 +30,7 @@ pub(crate) struct Publisher {
 impl Publisher {
     pub(crate) fn start(tasks: &Tasks, reads: Arc<Reads>, sessions: Arc<Sessions>) -> (Self, JoinHandle<Option<()>>) {
         let (queue, publications) = mpsc::channel(BACKLOG);
-        let task = tasks.spawn(publish(publications, reads, sessions));
+        let task = tasks.spawn(metered(Part::Publisher, publish(publications, reads, sessions)));
         (Self { queue }, task)
     }
 

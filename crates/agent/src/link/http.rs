@@ -19,7 +19,8 @@ const MAX_LINE_BYTES: usize = 256 << 20;
 /// Of an answer that says why something was refused.
 const MAX_WORDS: usize = 500;
 
-pub(crate) struct Http {
+/// The way to real masters.
+pub struct Http {
     client: reqwest::Client,
     token: Option<String>,
 }
@@ -32,7 +33,9 @@ impl fmt::Debug for Http {
 }
 
 impl Http {
-    pub(crate) fn new(token: Option<String>) -> Self {
+    /// With the cluster's token, if it has one.
+    #[must_use]
+    pub fn new(token: Option<String>) -> Self {
         // Redirects are followed by whoever chooses the next master. Only TLS settings can fail, and there are none.
         let builder = reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT).redirect(Policy::none()).no_proxy();
         Self { client: builder.build().expect("a plain HTTP client"), token }

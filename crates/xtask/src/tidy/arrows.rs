@@ -12,13 +12,14 @@ use MayKnow::{Everything, Only};
 /// The crates that decide: no clock, no random source, no IO.
 pub(crate) const PURE: [&str; 4] = ["model", "placement", "scheduler", "state"];
 
-const ARROWS: [(&str, MayKnow); 15] = [
+const ARROWS: [(&str, MayKnow); 16] = [
     ("agent", Only(&["model", "protocol"])),
     ("api", Only(&["master", "model", "placement", "protocol", "scheduler", "state"])),
     ("bayplan", Everything),
     ("bayplan-benches", Everything),
     ("bayplan-tests", Everything),
     ("eventlog", Only(&["model"])),
+    ("load", Only(&["agent", "model", "protocol"])),
     ("master", Only(&["eventlog", "model", "placement", "protocol", "scheduler", "snapshot", "state"])),
     ("model", Only(&[])),
     ("placement", Only(&["model"])),
