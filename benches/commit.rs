@@ -15,9 +15,7 @@ use eventlog::{
 };
 use futures_util::future::join_all;
 use master::{Config, Handle, Running};
-use model::{
-    AgentDescription, AppSpec, CommandKind, Position, Principal, Resources, Scalar, SealedRecord, Seq, TaskState,
-};
+use model::{CommandKind, Position, Principal, SealedRecord, Seq, TaskState};
 use tokio::runtime::Runtime;
 
 /// How many wait for an answer at the same time, and how many commands they submit together.
@@ -117,7 +115,7 @@ impl Bench {
         // Nobody will hear of these agents, and that must not matter here.
         let config = Config { heartbeat_interval: Duration::from_secs(3_600), ..Config::default() };
         let (handle, running) = master::start(Arc::clone(&log), config).await.expect("the master starts");
-        let kinds = (0..agents).map(|number| CommandKind::RegisterAgent { description: large_agent(number) });
+        let kinds = (0..agents).map(|number| CommandKind::RegisterAgent { description: cluster::large_agent(number) });
         submit_all(&handle, kinds.collect(), 256).await;
         Self { log, handle, running }
     }
@@ -136,12 +134,7 @@ impl Bench {
     }
 
     async fn launch(&self, apps: u32, instances: u32) {
-        let small = |number| {
-            let name = format!("app-{number}");
-            let app = cluster::app(&name, instances, Scalar(100), Scalar::from_whole(32));
-            // More instances than one host has ports, and ports are not what is measured here.
-            Arc::new(AppSpec { ports: Vec::new(), ..app })
-        };
+        let small = |number| cluster::small_app(&format!("app-{number}"), instances);
         let kind = CommandKind::PutApps { apps: (0..apps).map(small).collect(), force: false };
         self.handle.submit(Principal::new("bench"), kind).await.expect("accepted");
         let wanted = (apps * instances) as usize;
@@ -151,22 +144,6 @@ impl Bench {
             }
         };
         tokio::time::timeout(DEADLINE, all).await.expect("all are launched in time");
-    }
-}
-
-fn large_agent(number: u32) -> AgentDescription {
-    AgentDescription {
-        hostname: format!("node-{number}.example"),
-        resources: Resources {
-            cpus: Scalar::from_whole(1_000),
-            mem: Scalar::from_whole(1_000_000),
-            disk: Scalar::from_whole(500_000),
-            gpus: Scalar::ZERO,
-            ports: "31000-32000".parse().expect("a range"),
-        },
-        attributes: model::Attributes::new(),
-        address: format!("node-{number}.example:5051"),
-        containerizers: vec!["process".to_owned()],
     }
 }
 

@@ -103,6 +103,30 @@ impl Cluster {
     }
 }
 
+/// An agent that has room for more tasks than a benchmark starts.
+#[must_use]
+pub fn large_agent(number: u32) -> AgentDescription {
+    AgentDescription {
+        hostname: format!("node-{number}.example"),
+        resources: Resources {
+            cpus: Scalar::from_whole(1_000),
+            mem: Scalar::from_whole(1_000_000),
+            disk: Scalar::from_whole(500_000),
+            gpus: Scalar::ZERO,
+            ports: "31000-32000".parse().expect("a range"),
+        },
+        attributes: model::Attributes::new(),
+        address: format!("node-{number}.example:5051"),
+        containerizers: vec!["process".to_owned()],
+    }
+}
+
+/// An app of small instances without ports: there are more of them than one host has ports.
+#[must_use]
+pub fn small_app(name: &str, instances: u32) -> Arc<AppSpec> {
+    Arc::new(AppSpec { ports: Vec::new(), ..app(name, instances, Scalar(100), Scalar::from_whole(32)) })
+}
+
 /// What an agent reports of a task.
 #[must_use]
 pub fn update(task: &TaskId, state: TaskState) -> StatusUpdate {

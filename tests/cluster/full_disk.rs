@@ -1,70 +1,14 @@
 //! A cluster whose disk is full: a small tmpfs of its own. Needs the right to mount, and says loudly when it has none.
 
-use std::fs::File;
-use std::io::Write;
-use std::path::{Path, PathBuf};
-
-use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sys::signal::{Signal, kill};
-use nix::sys::statvfs::statvfs;
 
-use crate::harness::{Cluster, all_of, bayplan, eventually, request, skip};
+use crate::harness::{Cluster, SmallDisk, all_of, bayplan, eventually, request};
 
 /// The log wants 64 MB to be free.
 const DISK_MB: u64 = 160;
 const TOO_LITTLE_MB: u64 = 32;
 /// Less, because a start gives back what was taken in advance for the write-ahead logs of the log and of the snapshot.
 const TOO_LITTLE_TO_START_MB: u64 = 6;
-
-/// A file system of its own, gone with the value.
-struct Disk {
-    root: tempfile::TempDir,
-}
-
-impl Disk {
-    /// None, with a word about it, where mounting is not permitted.
-    fn new() -> Option<Self> {
-        let root = tempfile::tempdir().expect("a folder");
-        let size = format!("size={DISK_MB}m");
-        match mount(Some("tmpfs"), root.path(), Some("tmpfs"), MsFlags::empty(), Some(size.as_str())) {
-            Ok(()) => Some(Self { root }),
-            Err(error) => {
-                skip(&format!("cannot mount a small disk ({error}); run it as root"));
-                None
-            }
-        }
-    }
-
-    fn path(&self) -> &Path {
-        self.root.path()
-    }
-
-    fn ballast(&self) -> PathBuf {
-        self.path().join("ballast")
-    }
-
-    /// Takes the space until no more than `spare_mb` are left.
-    fn fill(&self, spare_mb: u64) {
-        let mut ballast = File::options().create(true).append(true).open(self.ballast()).expect("the ballast opens");
-        let block = vec![7; 1 << 20];
-        while self.free_mb() > spare_mb && ballast.write_all(&block).is_ok() {}
-    }
-
-    fn free_mb(&self) -> u64 {
-        let disk = statvfs(self.path()).expect("the disk is there");
-        (disk.blocks_available() * disk.fragment_size()) >> 20
-    }
-
-    fn make_room(&self) {
-        std::fs::remove_file(self.ballast()).expect("the ballast is there");
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        umount2(self.path(), MntFlags::MNT_DETACH).expect("the small disk unmounts");
-    }
-}
 
 fn app(name: &str) -> String {
     format!(r#"{{"id": "{name}", "cmd": "echo $$; exec sleep 1000", "cpus": 0.1, "mem": 32}}"#)
@@ -94,7 +38,7 @@ fn is_well(cluster: &Cluster) -> bool {
 
 #[test]
 fn a_full_disk_refuses_changes_answers_reads_and_loses_nothing() {
-    let Some(disk) = Disk::new() else { return };
+    let Some(disk) = SmallDisk::new(DISK_MB) else { return };
     let mut cluster = Cluster::dev_in(disk.path(), "44060-44079", &[]);
     cluster.deploy(&app("before"));
     let running = cluster.wait_for_running("before", 1);
@@ -130,7 +74,7 @@ fn a_full_disk_refuses_changes_answers_reads_and_loses_nothing() {
 
 #[test]
 fn a_cluster_that_cannot_start_on_a_full_disk_says_so_and_starts_when_there_is_room() {
-    let Some(disk) = Disk::new() else { return };
+    let Some(disk) = SmallDisk::new(DISK_MB) else { return };
     let mut cluster = Cluster::dev_in(disk.path(), "44080-44099", &[]);
     cluster.deploy(&app("before"));
     let running = cluster.wait_for_running("before", 1);

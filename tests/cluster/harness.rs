@@ -9,6 +9,8 @@ mod nats;
 mod node;
 mod ports;
 mod processes;
+mod small_disk;
+mod wire;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -24,6 +26,8 @@ pub(crate) use nats::Nats;
 pub(crate) use node::Node;
 pub(crate) use ports::{free_port, free_ports};
 pub(crate) use processes::{is_alive, kill_everything_of, processes_of};
+pub(crate) use small_disk::SmallDisk;
+pub(crate) use wire::Wire;
 
 /// Longer than anything here takes.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);

@@ -13,6 +13,8 @@ mod harness;
 mod log_commands;
 mod many;
 mod masters;
+mod nats_store;
+mod partitions;
 mod reboot;
 mod recovery;
 mod refusals;

@@ -11,7 +11,7 @@ pub enum AppendError {
     #[error("the log ends at position {actual}, not at {expected}: somebody else has written to it")]
     WrongLastPosition { expected: Position, actual: Position },
     /// Nothing was written. Writes succeed again by themselves once there is space.
-    #[error("the log's disk is full, free some space: {reason}")]
+    #[error("the log is full: {reason}")]
     Full { reason: String },
     /// Nothing was written. Trying again later may succeed.
     #[error("the log cannot be written to: {reason}")]

@@ -197,7 +197,7 @@ async fn little_space_refuses_writes_before_anything_fails() {
     written.append(&log).await.expect("there is space");
     disk.fill(4 << 20);
     match written.append(&log).await {
-        Err(AppendError::Full { reason }) => assert!(reason.ends_with("8 MB are needed"), "{reason}"),
+        Err(AppendError::Full { reason }) => assert!(reason.ends_with("8 MB are needed: free some space"), "{reason}"),
         outcome => panic!("expected a refusal, got {outcome:?}"),
     }
     written.assert_all_there(&log).await;

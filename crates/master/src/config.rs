@@ -75,6 +75,17 @@ pub struct Standby {
     pub campaign_after: Duration,
 }
 
+impl Standby {
+    /// A leader whose log has not answered for so long gives up: agents and frameworks that would stay with it find the next
+    /// one.
+    pub(crate) fn step_down_after(&self) -> Duration {
+        self.campaign_after * STEP_DOWN_FACTOR
+    }
+}
+
+/// A server of the log may restart within that time, and the leader goes on.
+const STEP_DOWN_FACTOR: u32 = 15;
+
 impl Default for Standby {
     fn default() -> Self {
         Self { heartbeat: Duration::from_millis(150), campaign_after: Duration::from_millis(600) }

@@ -54,6 +54,8 @@ pub(crate) struct Leader<L> {
     pub(crate) allocation: Allocation,
     /// Whether the log refused the last append.
     pub(crate) is_refused: bool,
+    /// When the log said anything last.
+    pub(crate) answered_at: Instant,
     /// Set when nothing is taken any more, and the loop ends with what is under way.
     pub(crate) leaving: Option<Leaving>,
 }
@@ -116,6 +118,7 @@ impl<L: EventLog> Leader<L> {
         let mut submissions = Vec::new();
         let mut looking: Option<Looking> = None;
         let mut look_at = Instant::now() + LOOK_AT_END_INTERVAL;
+        self.answered_at = Instant::now();
         loop {
             self.allocate_if_due(&mut next);
             if in_flight.is_none() && !next.is_empty() {
@@ -133,10 +136,14 @@ impl<L: EventLog> Leader<L> {
             let give_up_at = self.leaving.as_ref().map(|leaving| leaving.give_up_at);
             let may_look = self.config.standby.is_some() && in_flight.is_none() && looking.is_none();
             let epoch = self.tip.epoch;
+            let step_down_at = self.steps_down_at().filter(|_| is_staying);
             tokio::select! {
                 biased;
                 outcome = append_outcome(&mut in_flight), if in_flight.is_some() => {
                     let Some(sent) = in_flight.take() else { continue };
+                    if !matches!(outcome, Err(AppendError::Unavailable { .. })) {
+                        self.answered_at = Instant::now();
+                    }
                     if let Some(why) = self.settle(sent, outcome, &mut next).await? {
                         return Ok(Ending::Deposed(why));
                     }
@@ -158,18 +165,31 @@ impl<L: EventLog> Leader<L> {
                     fail(in_flight, next, &unclear("the master had to stop before the log answered"));
                     return Ok(self.leaving.as_ref().map_or(Ending::Stopped, |leaving| leaving.ending.clone()));
                 }
+                () = wait_until(step_down_at) => {
+                    let why = self.reads.writable().err().unwrap_or_else(|| "the log does not answer".to_owned());
+                    fail(in_flight, next, &unclear(&why));
+                    return Ok(Ending::Deposed(why));
+                }
                 () = wait_until(Some(look_at)), if may_look => {
                     let log = Arc::clone(&self.log);
                     looking = Some(Box::pin(async move { log.bounds().await }));
                 }
                 bounds = look_outcome(&mut looking), if looking.is_some() => {
                     (looking, look_at) = (None, Instant::now() + LOOK_AT_END_INTERVAL);
+                    if bounds.is_ok() {
+                        self.answered_at = Instant::now();
+                    }
                     if in_flight.is_none() && bounds.is_ok_and(|bounds| bounds.last > self.position) {
                         return Ok(Ending::Deposed("somebody else has written to the log".to_owned()));
                     }
                 }
             }
         }
+    }
+
+    /// Where others could lead meanwhile.
+    fn steps_down_at(&self) -> Option<Instant> {
+        self.config.standby.as_ref().map(|standby| self.answered_at + standby.step_down_after())
     }
 
     /// Takes nothing any more; what is under way is finished.

@@ -137,6 +137,7 @@ impl<L: EventLog> Node<L> {
             stop: self.stop.clone(),
             allocation: Allocation::Due,
             is_refused: false,
+            answered_at: Instant::now(),
             leaving: None,
         };
         let left = metered(Part::Loop, leader.run(&mut self.orders)).await;
@@ -191,6 +192,10 @@ impl<L: EventLog> Node<L> {
         }
     }
 
+    fn patience(&self) -> Duration {
+        self.config.standby.as_ref().map_or(CATCH_UP_LIMIT, |standby| standby.campaign_after)
+    }
+
     /// Two numbers of milliseconds below hundred, by chance: masters that wait for the same shall not try at once.
     fn spread(&self) -> [Duration; 2] {
         let random = self.config.environment.random();
@@ -241,16 +246,17 @@ impl<L: EventLog> Node<L> {
 
     /// Tries to begin an epoch. None: somebody else was quicker, or the log cannot be reached.
     async fn campaign(&mut self) -> Result<Option<Mandate>, String> {
-        let silent_epoch = self.tip.epoch;
+        let (silent_since, began_at) = (self.tip, Instant::now());
         match timeout(CATCH_UP_LIMIT, self.catch_up()).await {
             Ok(Ok(Some(true))) => return Ok(Some(self.mandate())),
-            Ok(Ok(Some(false))) if self.tip.epoch > silent_epoch => {
-                // Another candidate was quicker, and has not failed yet.
+            // It was this master that heard nothing: there is more in the log, or the way to it was blocked.
+            Ok(Ok(Some(false))) if self.tip != silent_since || began_at.elapsed() > self.patience() => {
                 self.peers.leader_lives();
                 return Ok(None);
             }
             Ok(Ok(Some(false))) => {}
             Ok(Ok(None)) | Err(_) => {
+                self.peers.leader_lives();
                 self.reads.set_writable(Err("the log cannot be reached".to_owned()));
                 sleep(READ_AGAIN).await;
                 return Ok(None);

@@ -25,19 +25,30 @@ struct Master {
 impl Masters {
     /// None, said loudly, where there is no nats-server.
     pub(crate) fn start(servers: usize, masters: usize) -> Option<Self> {
-        let nats = Nats::start(servers)?;
-        let mut cluster = Self { nats, folder: tempfile::tempdir().expect("a folder"), masters: Vec::new() };
+        let mut cluster = Self::on(Nats::start(servers)?);
         (0..masters).for_each(|_| cluster.add(&[]));
-        cluster.leader();
+        if masters > 0 {
+            cluster.leader();
+        }
         Some(cluster)
+    }
+
+    /// No master yet.
+    pub(crate) fn on(nats: Nats) -> Self {
+        Self { nats, folder: tempfile::tempdir().expect("a folder"), masters: Vec::new() }
     }
 
     /// One more master, named by its number.
     pub(crate) fn add(&mut self, extra: &[&str]) {
+        self.add_over(&self.nats.log(), extra);
+    }
+
+    /// The same, over a way of its own to the servers.
+    pub(crate) fn add_over(&mut self, log: &str, extra: &[&str]) {
         let name = format!("m{}", self.masters.len());
         let (operator, marathon) = (free_port(), free_port());
         let [listen, marathon_listen] = [operator, marathon].map(|port| format!("127.0.0.1:{port}"));
-        let (log, monitoring, replicas) = (self.nats.log(), self.nats.monitoring(), self.nats.count().to_string());
+        let (monitoring, replicas) = (self.nats.monitoring(), self.nats.count().to_string());
         let folder = self.path(&name);
         let arguments = [
             "master",
@@ -50,7 +61,7 @@ impl Masters {
             "--marathon-listen",
             &marathon_listen,
             "--log",
-            &log,
+            log,
             "--log-monitoring",
             &monitoring,
             "--log-replicas",

@@ -5,11 +5,12 @@
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use serde_json::Value;
 use tempfile::TempDir;
 
 use super::{eventually, free_port, skip};
@@ -32,11 +33,18 @@ struct Server {
 impl Nats {
     /// None, said loudly, where there is no such program. They sync what they acknowledge.
     pub(crate) fn start(count: usize) -> Option<Self> {
-        if std::env::var_os(BINARY_VARIABLE).is_none_or(|binary| binary.is_empty()) {
-            skip(&format!("{BINARY_VARIABLE} names no nats-server"));
+        if !is_available() {
             return None;
         }
-        let folder = tempfile::tempdir().expect("a folder");
+        Some(Self::start_with(count, tempfile::tempdir().expect("a folder")))
+    }
+
+    /// One server that keeps what it has in a folder of this one.
+    pub(crate) fn start_in(folder: &Path) -> Option<Self> {
+        is_available().then(|| Self::start_with(1, tempfile::tempdir_in(folder).expect("a folder")))
+    }
+
+    fn start_with(count: usize, folder: TempDir) -> Self {
         let routes: Vec<u16> = (0..count).map(|_| free_port()).collect();
         let all: Vec<String> = routes.iter().map(|port| format!("nats://127.0.0.1:{port}")).collect();
         let mut nats = Self { folder, servers: Vec::new() };
@@ -56,7 +64,7 @@ impl Nats {
             nats.servers.push(Server { name, port, monitoring, child });
         }
         (0..count).for_each(|number| nats.wait_for(number));
-        Some(nats)
+        nats
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -108,20 +116,38 @@ impl Nats {
         self.wait_for(number);
     }
 
-    /// A message of a plain client; whoever answers it is not heard.
+    pub(crate) fn port(&self, number: usize) -> u16 {
+        self.servers[number].port
+    }
+
+    /// A message of a plain client, that is taken.
     pub(crate) fn publish(&self, subject: &str, payload: &str) {
+        self.ask(subject, payload);
+    }
+
+    /// A request of a plain client, and its answer in JSON.
+    pub(crate) fn ask(&self, subject: &str, payload: &str) -> Value {
         let mut server = TcpStream::connect(("127.0.0.1", self.servers[0].port)).expect("the server listens");
         let bytes = payload.len();
-        let said = format!("CONNECT {{\"verbose\":false}}\r\nPUB {subject} nobody {bytes}\r\n{payload}\r\nPING\r\n");
+        let said = format!("CONNECT {{\"verbose\":false}}\r\nSUB me 1\r\nPUB {subject} me {bytes}\r\n{payload}\r\n");
         server.write_all(said.as_bytes()).expect("it listens");
-        let answers = BufReader::new(server).lines().map_while(Result::ok);
-        assert!(answers.into_iter().any(|line| line == "PONG"), "it has taken the message");
+        let mut lines = BufReader::new(server).lines().map_while(Result::ok);
+        lines.find(|line| line.starts_with("MSG ")).expect("an answer");
+        serde_json::from_str(&lines.next().expect("its payload")).expect("JSON")
     }
 
     /// What a server says of itself.
     pub(crate) fn logged(&self, number: usize) -> String {
         std::fs::read_to_string(self.path(&format!("{}.log", self.servers[number].name))).unwrap_or_default()
     }
+}
+
+fn is_available() -> bool {
+    let is_named = std::env::var_os(BINARY_VARIABLE).is_some_and(|binary| !binary.is_empty());
+    if !is_named {
+        skip(&format!("{BINARY_VARIABLE} names no nats-server"));
+    }
+    is_named
 }
 
 impl Drop for Nats {

@@ -139,12 +139,18 @@ fn judge(link: &Link, after: Position, answer: &[u8]) -> Sent {
             Sent::Unclear(format!("{} took it as {}, not {stream} as {expected}", ack.stream, ack.seq))
         }
         Err(Trouble::NoAnswer(reason)) => Sent::Unclear(reason),
-        Err(Trouble::Refused(error)) => refusal(&error),
+        Err(Trouble::Refused(error)) => refusal(&link.stream, &error),
     }
 }
 
-fn refusal(error: &ApiError) -> Sent {
-    let reason = format!("{} (code {})", error.description, error.err_code);
+fn refusal(stream: &str, error: &ApiError) -> Sent {
+    let mut reason = format!("{} (code {})", error.description, error.err_code);
+    if error.description.contains("maximum bytes exceeded") {
+        reason = format!(
+            "the stream {stream} has reached its max_bytes: raise them (nats stream edit {stream} --max-bytes=…), or have \
+             less kept (--log-keep)"
+        );
+    }
     let is_about_space = ["maximum bytes exceeded", "no space left", "insufficient"]
         .iter()
         .any(|sign| error.description.to_ascii_lowercase().contains(sign));

@@ -332,7 +332,8 @@ impl Store {
             return Ok(());
         }
         let (free_mb, needed_mb) = (free_bytes >> 20, self.options.min_free_bytes >> 20);
-        let reason = format!("{} has {free_mb} MB left, {needed_mb} MB are needed", self.folder.display());
+        let reason =
+            format!("{} has {free_mb} MB left, {needed_mb} MB are needed: free some space", self.folder.display());
         Err(AppendError::Full { reason })
     }
 

@@ -1,0 +1,281 @@
+//! The master on JetStream, against a plain client that does the same with the same bytes.
+//!
+//! HTTP and agents are not part of it.
+
+mod raw;
+mod server;
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use bayplan_benches::{Rate, Table, cluster, number, percentile, ratio};
+use bytes::Bytes;
+use eventlog::{Entry, EventLog, JetStreamLog, JetStreamOptions, committed};
+use futures_util::future::join_all;
+use master::{Config, Handle, Running, SnapshotConfig, Standby};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use model::{CommandKind, Position, Principal, TaskState, Tip};
+use tokio::runtime::Runtime;
+
+use raw::Raw;
+use server::{Server, Sync};
+
+const ROUNDS: usize = 5;
+/// Events in one message, and messages in one round.
+const EVENTS: usize = 100;
+const MESSAGES: usize = 200;
+/// Enough for the next batch to be full while one is in flight.
+const SUBMITTERS: usize = 4 * EVENTS;
+const SINGLE_COMMANDS: usize = 1_000;
+const AGENTS: u32 = 1_000;
+const FOLDED_MESSAGES: usize = 2_000;
+
+fn main() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    bayplan_benches::start("jetstream", folder.path());
+    let recorder = PrometheusBuilder::new().install_recorder().expect("the only recorder");
+    let runtime = Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        let mut throughput = Table::new(
+            1,
+            [
+                "server syncs",
+                "loop (events/s)",
+                "raw (events/s)",
+                "loop / raw",
+                "events per message",
+                "bytes per message",
+            ],
+        );
+        let mut single = Table::new(
+            2,
+            ["server syncs", "one command at a time", "half within (ms)", "99 % within (ms)", "worst (ms)"],
+        );
+        for sync in [Sync::Default, Sync::Always] {
+            let Some(server) = Server::start(folder.path(), sync) else { return };
+            eprintln!("loop against raw publishing, sync {}", sync.name());
+            compare(&server, sync, &mut throughput, &mut single).await;
+        }
+        println!("### The loop against raw publishing, one message in flight\n\n{throughput}");
+        println!("### One command at a time\n\n{single}");
+        let Some(server) = Server::start(&folder.path().join("snapshot"), Sync::Default) else { return };
+        println!(
+            "### The loop's CPU, with the snapshotter and without\n\n{}",
+            cpu(&server, folder.path(), &recorder).await
+        );
+        println!("### Folding the log from its beginning\n\n{}", folding(&server).await);
+    });
+}
+
+/// A master over a stream of its own.
+struct Bench {
+    log: Arc<JetStreamLog>,
+    handle: Handle,
+    running: Running,
+}
+
+impl Bench {
+    async fn start(url: &str, cluster: &str, snapshot: Option<SnapshotConfig>) -> Self {
+        let log = Arc::new(open(url, cluster).await);
+        // Nobody will hear of these agents, and that must not matter here.
+        let heartbeat_interval = Duration::from_secs(3_600);
+        let config = Config {
+            heartbeat_interval,
+            snapshot,
+            standby: Some(Standby::default()),
+            batch_limit: EVENTS,
+            ..Config::default()
+        };
+        let (handle, running) = master::start(Arc::clone(&log), config).await.expect("the master starts");
+        let kinds = (0..AGENTS).map(|number| CommandKind::RegisterAgent { description: cluster::large_agent(number) });
+        submit_all(&handle, kinds.collect(), SUBMITTERS).await;
+        Self { log, handle, running }
+    }
+
+    /// Launches tasks, and gives the reports that they run: commands of one event each.
+    async fn reports(&self, count: usize, app: &str) -> Vec<CommandKind> {
+        let instances = u32::try_from(count).expect("not so many");
+        let kind = CommandKind::PutApps { apps: vec![cluster::small_app(app, instances)], force: false };
+        self.handle.submit(Principal::new("bench"), kind).await.expect("accepted");
+        loop {
+            {
+                let state = self.handle.read();
+                let waiting = state.tasks.values().filter(|task| task.status.state != TaskState::Running);
+                let waiting: Vec<_> =
+                    waiting.map(|task| (task.agent, cluster::update(&task.id, TaskState::Running))).collect();
+                if waiting.len() == count {
+                    let reports = waiting.into_iter();
+                    return reports
+                        .map(|(agent, update)| CommandKind::UpdateStatus { agent, updates: vec![update] })
+                        .collect();
+                }
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
+    /// The bytes of all messages behind a position.
+    async fn payloads(&self, behind: Position, tip: Tip) -> Vec<Bytes> {
+        let mut records = committed(self.log.read(behind.next()), tip);
+        let (mut payloads, mut at) = (Vec::<Vec<u8>>::new(), behind);
+        while let Some(entry) = records.next().await {
+            let Entry::Accepted { position, record, .. } = entry.expect("it is whole") else { continue };
+            if position > at {
+                payloads.push(Vec::new());
+                at = position;
+            }
+            payloads.last_mut().expect("one was begun").extend_from_slice(&record.bytes);
+        }
+        payloads.into_iter().map(Bytes::from).collect()
+    }
+}
+
+async fn open(url: &str, cluster: &str) -> JetStreamLog {
+    let options = JetStreamOptions { servers: vec![url.to_owned()], cluster: cluster.to_owned(), ..Default::default() };
+    JetStreamLog::open(options).await.expect("the log opens")
+}
+
+/// Both in turns, in the same run; the raw client publishes the very bytes that the loop committed just before.
+async fn compare(server: &Server, sync: Sync, throughput: &mut Table, single: &mut Table) {
+    let bench = Bench::start(&server.url, sync.name(), None).await;
+    let mut raw = Raw::open(&server.url, sync.name()).await;
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    let (mut messages, mut bytes) = (0, 0);
+    for round in 0..ROUNDS {
+        let reports = bench.reports(MESSAGES * EVENTS, &format!("round-{round}")).await;
+        let (_, tip, position) = bench.handle.copy();
+        let began_at = Instant::now();
+        submit_all(&bench.handle, reports, SUBMITTERS).await;
+        ours.push((MESSAGES * EVENTS) as f64 / began_at.elapsed().as_secs_f64());
+        let payloads = bench.payloads(position, tip).await;
+        let began_at = Instant::now();
+        raw.publish(&payloads).await;
+        theirs.push((MESSAGES * EVENTS) as f64 / began_at.elapsed().as_secs_f64());
+        messages += payloads.len();
+        bytes += payloads.iter().map(Bytes::len).sum::<usize>();
+    }
+    let events = (ROUNDS * MESSAGES * EVENTS) as f64;
+    throughput.row([
+        sync.name().to_owned(),
+        number(Rate::of_rounds(ours.iter().copied()).median()),
+        number(Rate::of_rounds(theirs.iter().copied()).median()),
+        number(ratio(&ours, &theirs)),
+        number(events / messages as f64),
+        number(bytes as f64 / messages as f64),
+    ]);
+
+    let reports = bench.reports(SINGLE_COMMANDS, "single").await;
+    let (_, tip, position) = bench.handle.copy();
+    let mut command = submit_all(&bench.handle, reports, 1).await;
+    let payloads = bench.payloads(position, tip).await;
+    let mut message = raw.publish(&payloads).await;
+    for (what, latencies) in [("command", &mut command), ("the same bytes, raw", &mut message)] {
+        single.row([
+            sync.name().to_owned(),
+            what.to_owned(),
+            number(percentile(latencies, 0.5)),
+            number(percentile(latencies, 0.99)),
+            number(percentile(latencies, 1.0)),
+        ]);
+    }
+    bench.running.stop().await;
+}
+
+/// The second fold writes to the disk beside the loop. What the loop computes for a record must not change by that.
+async fn cpu(server: &Server, folder: &Path, recorder: &PrometheusHandle) -> Table {
+    let mut table =
+        Table::new(1, ["snapshotter", "loop (µs of CPU per event)", "publisher (µs of CPU per event)", "events/s"]);
+    let mut benches = Vec::new();
+    for (name, with) in [("without", false), ("with", true)] {
+        let folder = folder.join(format!("snapshot-{name}"));
+        let snapshot = with.then(|| SnapshotConfig { folder, options: snapshot::Options::default() });
+        benches.push((name, Bench::start(&server.url, name, snapshot).await, [Vec::new(), Vec::new(), Vec::new()]));
+    }
+    for round in 0..ROUNDS {
+        for (_, bench, figures) in &mut benches {
+            let reports = bench.reports(MESSAGES * EVENTS, &format!("cpu-{round}")).await;
+            let before = cpu_micros(recorder);
+            let began_at = Instant::now();
+            submit_all(&bench.handle, reports, SUBMITTERS).await;
+            let took = began_at.elapsed().as_secs_f64();
+            let events = (MESSAGES * EVENTS) as f64;
+            let [loop_micros, publisher_micros] = cpu_micros(recorder);
+            figures[0].push((loop_micros - before[0]) / events);
+            figures[1].push((publisher_micros - before[1]) / events);
+            figures[2].push(events / took);
+        }
+    }
+    for (name, bench, figures) in benches {
+        let medians = figures.map(|rounds| number(Rate::of_rounds(rounds).median()));
+        table.row([name.to_owned()].into_iter().chain(medians));
+        bench.running.stop().await;
+    }
+    table
+}
+
+/// What the loop and the publisher have computed so far. The masters of this process are told apart by who works.
+fn cpu_micros(recorder: &PrometheusHandle) -> [f64; 2] {
+    let text = recorder.render();
+    ["loop", "publisher"].map(|part| {
+        let name = format!("bayplan_cpu_microseconds_total{{part=\"{part}\"}} ");
+        let line = text.lines().find_map(|line| line.strip_prefix(&name));
+        line.and_then(|value| value.parse().ok()).expect("the master counts it")
+    })
+}
+
+/// A start that has nothing but the log, against a reader that does nothing with what it reads.
+async fn folding(server: &Server) -> Table {
+    let bench = Bench::start(&server.url, "folding", None).await;
+    for app in 0..FOLDED_MESSAGES / MESSAGES {
+        let reports = bench.reports(MESSAGES * EVENTS, &format!("folded-{app}")).await;
+        submit_all(&bench.handle, reports, SUBMITTERS).await;
+    }
+    let records = bench.handle.read().seq.0 as f64;
+    bench.running.stop().await;
+    let (mut folded, mut read) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        let log = open(&server.url, "folding").await;
+        let began_at = Instant::now();
+        let mut messages = log.read(Position(1));
+        while let Some(message) = messages.next().await {
+            std::hint::black_box(message.expect("it is whole"));
+        }
+        read.push(records / began_at.elapsed().as_secs_f64());
+        let log = Arc::new(log);
+        let began_at = Instant::now();
+        let config = Config { standby: Some(Standby::default()), ..Config::default() };
+        let (_handle, running) = master::start(log, config).await.expect("it folds");
+        folded.push(records / began_at.elapsed().as_secs_f64());
+        running.stop().await;
+    }
+    let mut table = Table::new(0, ["records", "read and decoded (records/s)", "folded (records/s)", "folded / read"]);
+    table.row([
+        number(records),
+        number(Rate::of_rounds(read.iter().copied()).median()),
+        number(Rate::of_rounds(folded.iter().copied()).median()),
+        number(ratio(&folded, &read)),
+    ]);
+    table
+}
+
+/// Submits all commands, so many at a time, and tells how long each answer took.
+async fn submit_all(handle: &Handle, mut kinds: Vec<CommandKind>, submitters: usize) -> Vec<Duration> {
+    kinds.reverse();
+    let waiting = Arc::new(Mutex::new(kinds));
+    let submitters = (0..submitters).map(|_| {
+        let (handle, waiting) = (handle.clone(), Arc::clone(&waiting));
+        tokio::spawn(async move {
+            let mut latencies = Vec::new();
+            loop {
+                let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).pop();
+                let Some(kind) = next else { return latencies };
+                let began_at = Instant::now();
+                handle.submit(Principal::new("bench"), kind).await.expect("accepted");
+                latencies.push(began_at.elapsed());
+            }
+        })
+    });
+    let latencies = join_all(submitters.collect::<Vec<_>>()).await;
+    latencies.into_iter().flat_map(|latencies| latencies.expect("a submitter does not panic")).collect()
+}
