@@ -19,6 +19,7 @@ impl Tasks {
     }
 
     pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) -> JoinHandle<Option<()>> {
-        tokio::spawn(self.ended.clone().run_until_cancelled_owned(work))
+        // Boxed, since it is moved several times on its way, and some of it is large.
+        tokio::spawn(self.ended.clone().run_until_cancelled_owned(Box::pin(work)))
     }
 }

@@ -271,7 +271,7 @@ impl<L: EventLog> Leader<L> {
         if !sealed.record.seq.0.is_multiple_of(self.config.state_hash_interval) {
             return Ok(sealed);
         }
-        let state_hash = Some(self.world.state.hash());
+        let state_hash = Some(self.world.state.kept_hash());
         Ok(Record { state_hash, ..Record::clone(&sealed.record) }.seal())
     }
 

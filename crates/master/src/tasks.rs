@@ -23,6 +23,7 @@ impl Tasks {
     where
         F: Future<Output: Send> + Send + 'static,
     {
-        tokio::spawn(self.ended.clone().run_until_cancelled_owned(work))
+        // Boxed, since it is moved several times on its way, and some of it is large.
+        tokio::spawn(self.ended.clone().run_until_cancelled_owned(Box::pin(work)))
     }
 }

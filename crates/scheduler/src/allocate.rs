@@ -86,15 +86,12 @@ impl Draft<'_> {
             return self.tell_waiting(app, None);
         }
         let its_turn = self.is_its_turn(id);
-        let (current, old): (Vec<&Task>, Vec<&Task>) = self
-            .state()
-            .active_tasks_of_app(id)
-            .filter(|task| task.kill.is_none())
-            .partition(|task| task.is_since(app.config_version));
-        if its_turn {
-            self.end_excess(app, current.clone(), old);
+        let wanted = app.spec.instances as usize;
+        let (current, old) = self.state().tasks_of_app(id).staying(app.config_version);
+        if its_turn && (old > 0 || current > wanted) {
+            self.end_excess(app);
         }
-        let missing = (app.spec.instances as usize).saturating_sub(current.len());
+        let missing = wanted.saturating_sub(current);
         let held = if its_turn { self.held_back(app) } else { Some(WaitingCause::EarlierStep) };
         let waiting = match held {
             _ if missing == 0 => None,
@@ -115,11 +112,14 @@ impl Draft<'_> {
     fn has_what_it_wants(&self, app: &App) -> bool {
         let tasks = self.state().tasks_of_app(&app.spec.id);
         let has_old = tasks.by_version.range(..app.config_version).next().is_some();
-        tasks.active.len() == app.spec.instances as usize && tasks.killing == 0 && !has_old
+        tasks.active.len() == app.spec.instances as usize && tasks.killing.is_empty() && !has_old
     }
 
     /// Ends tasks beyond the wanted number, and one task of an older version for each new one that runs.
-    fn end_excess(&mut self, app: &App, mut current: Vec<&Task>, mut old: Vec<&Task>) {
+    fn end_excess(&mut self, app: &App) {
+        let staying = self.state().active_tasks_of_app(&app.spec.id).filter(|task| task.kill.is_none());
+        let (mut current, mut old): (Vec<&Task>, Vec<&Task>) =
+            staying.partition(|task| task.is_since(app.config_version));
         let wanted = app.spec.instances as usize;
         let running = current.iter().filter(|task| task.status.state == TaskState::Running).count();
         let old_to_end = old.len().saturating_sub(wanted.saturating_sub(running));

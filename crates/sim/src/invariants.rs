@@ -32,6 +32,7 @@ pub(crate) struct Invariants {
     old_list: old_list::OldList,
     one_end: one_end::OneEnd,
     overcommit: overcommit::Overcommit,
+    shown: replay::Shown,
     started_once: started_once::StartedOnce,
 }
 
@@ -65,9 +66,9 @@ impl Invariants {
     }
 
     /// Somebody was shown the state after record `mark.seq`.
-    pub(crate) fn on_state(&self, who: &str, mark: Mark, hash: Hash) -> Found {
+    pub(crate) fn on_state(&mut self, who: &str, mark: Mark, hash: Hash) -> Found {
         stale_leader::on_mark(&self.truth, who, mark)?;
-        replay::on_state(&self.truth, who, mark, hash)
+        self.shown.on_state(who, mark, hash)
     }
 
     /// A desired list has come to a machine whose agent has `durable` on its disk.
@@ -102,7 +103,7 @@ impl Invariants {
 
     /// The history is over; `log` holds every message from the first.
     pub(crate) fn at_the_end(&self, log: &[(Position, Arc<[SealedRecord]>)]) -> Found {
-        let records = replay::at_the_end(&self.truth, log)?;
+        let records = replay::at_the_end(&self.truth, &self.shown, log)?;
         self.acknowledged.at_the_end(&records)?;
         overcommit::check(&self.truth)?;
         self.conserved.at_the_end(&self.truth.state)

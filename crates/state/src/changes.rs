@@ -69,7 +69,7 @@ impl State {
                 .take_touched()
                 .map(|((agent, framework), row)| (RowKey::Filter(agent, framework), row.copied().map(Row::Filter))),
         );
-        Changes { seq: self.seq, epoch: self.epoch, at: self.at, state_hash: self.hash(), rows }
+        Changes { seq: self.seq, epoch: self.epoch, at: self.at, state_hash: self.kept_hash(), rows }
     }
 
     /// Every row as a change: what a new copy has to be told.

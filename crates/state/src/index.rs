@@ -86,8 +86,8 @@ impl FrameworkHoldings {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AppTasks {
     pub active: BTreeSet<TaskId>,
-    /// Those of the active ones that were asked to end.
-    pub killing: u32,
+    /// Those of the active ones that were asked to end, by version.
+    pub killing: BTreeMap<AppVersion, u32>,
     /// Those of the active ones that run and were not asked to end, by version.
     pub running: BTreeMap<AppVersion, u32>,
     /// The active ones by version.
@@ -99,7 +99,7 @@ impl AppTasks {
     pub(crate) const fn none() -> &'static Self {
         static NONE: AppTasks = AppTasks {
             active: BTreeSet::new(),
-            killing: 0,
+            killing: BTreeMap::new(),
             running: BTreeMap::new(),
             by_version: BTreeMap::new(),
             ended: BTreeSet::new(),
@@ -111,6 +111,16 @@ impl AppTasks {
     #[must_use]
     pub fn running_since(&self, version: AppVersion) -> u32 {
         self.running.range(version..).map(|(_, count)| count).sum()
+    }
+
+    /// How many are active and were not asked to end: of this version or a later one, and of older ones.
+    #[must_use]
+    pub fn staying(&self, version: AppVersion) -> (usize, usize) {
+        let since: u32 = self.by_version.range(version..).map(|(_, count)| count).sum();
+        let killing_since: u32 = self.killing.range(version..).map(|(_, count)| count).sum();
+        let killing: u32 = self.killing.values().sum();
+        let current = (since - killing_since) as usize;
+        (current, self.active.len() - killing as usize - current)
     }
 
     fn is_empty(&self) -> bool {
@@ -145,7 +155,7 @@ impl Index {
         app.active.insert(task.id.clone());
         *app.by_version.entry(version).or_default() += 1;
         if task.kill.is_some() {
-            app.killing += 1;
+            *app.killing.entry(version).or_default() += 1;
         } else if task.status.state == TaskState::Running {
             *app.running.entry(version).or_default() += 1;
         }
@@ -195,7 +205,7 @@ impl Index {
             app.active.remove(&task.id);
             count_down(&mut app.by_version, &version);
             if task.kill.is_some() {
-                app.killing -= 1;
+                count_down(&mut app.killing, &version);
             } else if task.status.state == TaskState::Running {
                 count_down(&mut app.running, &version);
             }

@@ -134,8 +134,21 @@ impl State {
 
     /// Whether a hash that the present leader recorded is another one than this state's.
     #[must_use]
-    pub fn differs_from(&self, recorded: Option<Hash>) -> bool {
-        self.header.state_version == VERSION && recorded.is_some_and(|recorded| recorded != self.hash())
+    pub fn differs_from(&mut self, recorded: Option<Hash>) -> bool {
+        self.header.state_version == VERSION && recorded.is_some_and(|recorded| recorded != self.kept_hash())
+    }
+
+    /// As [`State::hash`], and what it took is kept for the next time.
+    pub fn kept_hash(&mut self) -> Hash {
+        self.agents.hash_changes();
+        self.apps.hash_changes();
+        self.definitions.hash_changes();
+        self.tasks.hash_changes();
+        self.offers.hash_changes();
+        self.deployments.hash_changes();
+        self.frameworks.hash_changes();
+        self.filters.hash_changes();
+        self.hash()
     }
 
     /// The hash of everything that a baseline rebuilds; kept incrementally, the same after the same records.

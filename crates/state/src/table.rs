@@ -4,23 +4,32 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+/// How many rows may wait to be hashed. It bounds what asking for the hash costs.
+const UNHASHED_LIMIT: usize = 1_024;
+
 /// Rows by key. The sum of the rows' hashes is kept, so that the hash of a large state costs only what changed.
+///
+/// Hashing is most of the work of a change, and many rows change again, or are gone, before anybody asks for the hash. So
+/// rows that changed wait until somebody does, or until they are too many.
 #[derive(Debug, Clone)]
 pub struct Table<K, V> {
     rows: BTreeMap<K, Row<V>>,
+    /// Of the rows that do not wait.
     sum: u128,
+    unhashed: BTreeSet<K>,
     touched: Touched<K>,
 }
 
 #[derive(Debug, Clone)]
 struct Row<V> {
     value: V,
+    /// Zero while the row waits.
     hash: u128,
 }
 
 impl<K, V> Default for Table<K, V> {
     fn default() -> Self {
-        Self { rows: BTreeMap::new(), sum: 0, touched: Touched(None) }
+        Self { rows: BTreeMap::new(), sum: 0, unhashed: BTreeSet::new(), touched: Touched(None) }
     }
 }
 
@@ -73,13 +82,18 @@ impl<K: Ord + Clone + Serialize, V: Serialize> Table<K, V> {
     }
 
     pub(crate) fn insert(&mut self, key: K, value: V) {
-        let hash = hash_of(&key, &value);
-        self.insert_hashed(key, value, hash);
+        self.touch(&key);
+        self.unhashed.insert(key.clone());
+        if let Some(old) = self.rows.insert(key, Row { value, hash: 0 }) {
+            self.sum = self.sum.wrapping_sub(old.hash);
+        }
+        self.hash_if_too_many_wait();
     }
 
     /// As `insert`, with the row's hash from [`hash_of`].
     pub(crate) fn insert_hashed(&mut self, key: K, value: V, hash: u128) {
         self.touch(&key);
+        self.unhashed.remove(&key);
         self.sum = self.sum.wrapping_add(hash);
         if let Some(old) = self.rows.insert(key, Row { value, hash }) {
             self.sum = self.sum.wrapping_sub(old.hash);
@@ -89,6 +103,7 @@ impl<K: Ord + Clone + Serialize, V: Serialize> Table<K, V> {
     pub(crate) fn remove(&mut self, key: &K) -> Option<V> {
         let row = self.rows.remove(key)?;
         self.touch(key);
+        self.unhashed.remove(key);
         self.sum = self.sum.wrapping_sub(row.hash);
         Some(row.value)
     }
@@ -97,10 +112,29 @@ impl<K: Ord + Clone + Serialize, V: Serialize> Table<K, V> {
     pub(crate) fn update(&mut self, key: &K, change: impl FnOnce(&mut V)) {
         if let Some(row) = self.rows.get_mut(key) {
             change(&mut row.value);
-            let hash = hash_of(key, &row.value);
-            self.sum = self.sum.wrapping_sub(row.hash).wrapping_add(hash);
-            row.hash = hash;
+            let hash = std::mem::take(&mut row.hash);
+            if hash != 0 {
+                self.sum = self.sum.wrapping_sub(hash);
+                self.unhashed.insert(key.clone());
+            }
             self.touch(key);
+            self.hash_if_too_many_wait();
+        }
+    }
+
+    fn hash_if_too_many_wait(&mut self) {
+        if self.unhashed.len() > UNHASHED_LIMIT {
+            self.hash_changes();
+        }
+    }
+
+    /// Hashes the rows that wait.
+    pub(crate) fn hash_changes(&mut self) {
+        for key in std::mem::take(&mut self.unhashed) {
+            if let Some(row) = self.rows.get_mut(&key) {
+                row.hash = hash_of(&key, &row.value);
+                self.sum = self.sum.wrapping_add(row.hash);
+            }
         }
     }
 
@@ -126,8 +160,9 @@ impl<K: Ord + Clone + Serialize, V: Serialize> Table<K, V> {
         })
     }
 
-    pub(crate) const fn sum(&self) -> u128 {
-        self.sum
+    pub(crate) fn sum(&self) -> u128 {
+        let waiting = self.unhashed.iter().filter_map(|key| Some(hash_of(key, self.get(key)?)));
+        waiting.fold(self.sum, u128::wrapping_add)
     }
 
     /// The sum made anew from the rows, for checks.
@@ -145,4 +180,36 @@ pub(crate) fn hash_of<K: Serialize, V: Serialize>(key: &K, value: &V) -> u128 {
     rmp_serde::encode::write(&mut row, &(key, value)).expect("rows are plain data");
     let hash = blake3::hash(&row);
     u128::from_le_bytes(hash.as_bytes()[..16].try_into().expect("a hash has 32 bytes"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whatever happens to rows while they wait, the sum is that of the rows that are there.
+    #[test]
+    fn the_sum_is_that_of_the_rows() {
+        let mut table = Table::<u64, u64>::default();
+        let mut dice = 1_u64;
+        for step in 0..60_000 {
+            dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let key = (dice >> 33) % 3_000;
+            match (dice >> 60) % 8 {
+                0..=2 => table.insert(key, step),
+                3 => table.insert_hashed(key, step, hash_of(&key, &step)),
+                4 | 5 => table.update(&key, |value| *value += 1),
+                6 => drop(table.remove(&key)),
+                _ if step % 4_096 == 0 => table.hash_changes(),
+                _ => {}
+            }
+            assert!(table.unhashed.len() <= UNHASHED_LIMIT);
+            if step % 97 == 0 {
+                assert_eq!(table.sum(), table.recomputed_sum(), "after step {step}");
+            }
+        }
+        let (sum, waiting) = (table.sum(), table.unhashed.len());
+        assert!(waiting > 0 && !table.is_empty(), "nothing waits at the end, so that nothing was shown");
+        table.hash_changes();
+        assert_eq!((table.sum(), table.sum), (sum, sum));
+    }
 }

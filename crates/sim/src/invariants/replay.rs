@@ -1,5 +1,5 @@
 //! A replay equals what was live, hash by hash: whatever a master shows as the state after a record is what a fold of the log
-//! gives, at any time, and once more at the end from the first record on and from a baseline.
+//! gives. What was shown is noted, and compared at the end with the log from its first record on, and from a baseline.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,15 +13,41 @@ use super::truth::{Truth, attempt_of};
 
 const NAME: &str = "a replay equals what was live";
 
-pub(super) fn on_state(truth: &Truth, who: &str, mark: Mark, hash: Hash) -> Found {
-    match truth.record(mark.seq) {
-        Some(known) if known.state_hash == hash => Ok(()),
-        _ => Err((NAME, format!("{who} shows another state after record {} than the log's fold", mark.seq))),
+/// What was shown as the state after a record, and by whom first.
+#[derive(Default)]
+pub(super) struct Shown(BTreeMap<Seq, (Hash, String)>);
+
+impl Shown {
+    pub(super) fn on_state(&mut self, who: &str, mark: Mark, hash: Hash) -> Found {
+        match self.0.get(&mark.seq) {
+            Some((before, _)) if *before == hash => Ok(()),
+            Some((_, first)) => {
+                Err((NAME, format!("{who} and {first} show different states after record {}", mark.seq)))
+            }
+            None => {
+                self.0.insert(mark.seq, (hash, who.to_owned()));
+                Ok(())
+            }
+        }
+    }
+
+    /// `state` is what the log gives after its last record.
+    fn compare(&self, state: &mut State) -> Found {
+        match self.0.get(&state.seq) {
+            Some((hash, who)) if *hash != state.kept_hash() => {
+                Err((NAME, format!("{who} showed another state after record {} than the log's fold", state.seq)))
+            }
+            _ => Ok(()),
+        }
     }
 }
 
 /// Which attempt each record of the log is of, of those that count.
-pub(super) fn at_the_end(truth: &Truth, log: &[(Position, Arc<[SealedRecord]>)]) -> Found<BTreeMap<Seq, Option<u64>>> {
+pub(super) fn at_the_end(
+    truth: &Truth,
+    shown: &Shown,
+    log: &[(Position, Arc<[SealedRecord]>)],
+) -> Found<BTreeMap<Seq, Option<u64>>> {
     let (mut tip, mut state) = (Tip::default(), State::default());
     let mut records = BTreeMap::new();
     for sealed in log.iter().flat_map(|(_, batch)| batch.iter()) {
@@ -31,12 +57,13 @@ pub(super) fn at_the_end(truth: &Truth, log: &[(Position, Arc<[SealedRecord]>)])
         let opened = SealedRecord::open(&sealed.bytes);
         let (opened, _) = opened.map_err(|error| (NAME, format!("record {} cannot be read: {error}", tip.seq)))?;
         state.apply(&opened.record);
-        if opened.record.state_hash.is_some_and(|recorded| recorded != state.hash()) {
+        if opened.record.state_hash.is_some_and(|recorded| recorded != state.kept_hash()) {
             return Err((
                 NAME,
                 format!("record {} was written with another state hash than its replay gives", tip.seq),
             ));
         }
+        shown.compare(&mut state)?;
         records.insert(tip.seq, attempt_of(&opened.record));
     }
     if tip != truth.tip || state.hash() != truth.state.hash() {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use model::{Epoch, Event, Hash, Position, Record, SealedRecord, Seq, TaskId, Tip};
+use model::{Epoch, Event, Position, Record, SealedRecord, Seq, TaskId, Tip};
 use protocol::agent::Mark;
 use state::State;
 
@@ -21,8 +21,6 @@ pub(crate) struct Truth {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Known {
     pub(super) epoch: Epoch,
-    pub(super) hash: Hash,
-    pub(super) state_hash: Hash,
     pub(super) attempt: Option<u64>,
 }
 
@@ -36,9 +34,7 @@ impl Truth {
         self.tip = tip;
         let record = &sealed.record;
         self.state.apply(record);
-        let state_hash = self.state.hash();
-        let (epoch, hash, attempt) = (record.epoch, sealed.hash, attempt_of(record));
-        self.records.push(Known { epoch, hash, state_hash, attempt });
+        self.records.push(Known { epoch: record.epoch, attempt: attempt_of(record) });
         for event in &record.events {
             if let Event::TaskLaunched { task } = event {
                 self.launched.insert(task.id.clone());
