@@ -5,6 +5,7 @@
 mod raw;
 mod server;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -13,9 +14,9 @@ use bayplan_benches::{Rate, Table, cluster, number, percentile, ratio};
 use bytes::Bytes;
 use eventlog::{Entry, EventLog, JetStreamLog, JetStreamOptions, committed};
 use futures_util::future::join_all;
-use master::{Config, Handle, Running, SnapshotConfig, Standby};
+use master::{Config, Handle, Role, Running, SnapshotConfig, Standby};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use model::{CommandKind, Position, Principal, TaskState, Tip};
+use model::{AgentId, CommandKind, Position, Principal, StatusUpdate, TaskState, Tip};
 use tokio::runtime::Runtime;
 
 use raw::Raw;
@@ -25,11 +26,14 @@ const ROUNDS: usize = 5;
 /// Events in one message, and messages in one round.
 const EVENTS: usize = 100;
 const MESSAGES: usize = 200;
+/// Agents report what has happened to several tasks at once.
+const EVENTS_PER_COMMAND: [usize; 3] = [1, 10, 100];
 /// Enough for the next batch to be full while one is in flight.
 const SUBMITTERS: usize = 4 * EVENTS;
 const SINGLE_COMMANDS: usize = 1_000;
 const AGENTS: u32 = 1_000;
 const FOLDED_MESSAGES: usize = 2_000;
+const LOOK_AGAIN: Duration = Duration::from_millis(1);
 
 fn main() {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -41,6 +45,7 @@ fn main() {
             1,
             [
                 "server syncs",
+                "events per command",
                 "loop (events/s)",
                 "raw (events/s)",
                 "loop / raw",
@@ -55,7 +60,10 @@ fn main() {
         for sync in [Sync::Default, Sync::Always] {
             let Some(server) = Server::start(folder.path(), sync) else { return };
             eprintln!("loop against raw publishing, sync {}", sync.name());
-            compare(&server, sync, &mut throughput, &mut single).await;
+            for per_command in EVENTS_PER_COMMAND {
+                throughput.row(compare(&server, sync, per_command).await);
+            }
+            single_commands(&server, sync, &mut single).await;
         }
         println!("### The loop against raw publishing, one message in flight\n\n{throughput}");
         println!("### One command at a time\n\n{single}");
@@ -76,7 +84,7 @@ struct Bench {
 }
 
 impl Bench {
-    async fn start(url: &str, cluster: &str, snapshot: Option<SnapshotConfig>) -> Self {
+    async fn start(url: &str, cluster: &str, batch_limit: usize, snapshot: Option<SnapshotConfig>) -> Self {
         let log = Arc::new(open(url, cluster).await);
         // Nobody will hear of these agents, and that must not matter here.
         let heartbeat_interval = Duration::from_secs(3_600);
@@ -84,35 +92,46 @@ impl Bench {
             heartbeat_interval,
             snapshot,
             standby: Some(Standby::default()),
-            batch_limit: EVENTS,
+            batch_limit,
             ..Config::default()
         };
         let (handle, running) = master::start(Arc::clone(&log), config).await.expect("the master starts");
+        while handle.role() != Role::Leading {
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
         let kinds = (0..AGENTS).map(|number| CommandKind::RegisterAgent { description: cluster::large_agent(number) });
         submit_all(&handle, kinds.collect(), SUBMITTERS).await;
         Self { log, handle, running }
     }
 
-    /// Launches tasks, and gives the reports that they run: commands of one event each.
-    async fn reports(&self, count: usize, app: &str) -> Vec<CommandKind> {
+    /// Launches tasks, and gives the reports that they run: commands of so many events each.
+    async fn reports(&self, count: usize, per_command: usize, app: &str) -> Vec<CommandKind> {
         let instances = u32::try_from(count).expect("not so many");
         let kind = CommandKind::PutApps { apps: vec![cluster::small_app(app, instances)], force: false };
         self.handle.submit(Principal::new("bench"), kind).await.expect("accepted");
         loop {
-            {
-                let state = self.handle.read();
-                let waiting = state.tasks.values().filter(|task| task.status.state != TaskState::Running);
-                let waiting: Vec<_> =
-                    waiting.map(|task| (task.agent, cluster::update(&task.id, TaskState::Running))).collect();
-                if waiting.len() == count {
-                    let reports = waiting.into_iter();
-                    return reports
-                        .map(|(agent, update)| CommandKind::UpdateStatus { agent, updates: vec![update] })
-                        .collect();
-                }
+            let launched = self.launched();
+            if launched.values().map(Vec::len).sum::<usize>() == count {
+                let by_agent = launched.into_iter();
+                return by_agent
+                    .flat_map(|(agent, updates)| {
+                        let commands = updates.chunks(per_command).map(<[_]>::to_vec).collect::<Vec<_>>();
+                        commands.into_iter().map(move |updates| CommandKind::UpdateStatus { agent, updates })
+                    })
+                    .collect();
             }
-            tokio::time::sleep(Duration::from_millis(1)).await;
+            tokio::time::sleep(LOOK_AGAIN).await;
         }
+    }
+
+    /// What the agents will say of the tasks that do not run yet.
+    fn launched(&self) -> BTreeMap<AgentId, Vec<StatusUpdate>> {
+        let state = self.handle.read();
+        let mut launched: BTreeMap<AgentId, Vec<StatusUpdate>> = BTreeMap::new();
+        for task in state.tasks.values().filter(|task| task.status.state != TaskState::Running) {
+            launched.entry(task.agent).or_default().push(cluster::update(&task.id, TaskState::Running));
+        }
+        launched
     }
 
     /// The bytes of all messages behind a position.
@@ -137,16 +156,17 @@ async fn open(url: &str, cluster: &str) -> JetStreamLog {
 }
 
 /// Both in turns, in the same run; the raw client publishes the very bytes that the loop committed just before.
-async fn compare(server: &Server, sync: Sync, throughput: &mut Table, single: &mut Table) {
-    let bench = Bench::start(&server.url, sync.name(), None).await;
-    let mut raw = Raw::open(&server.url, sync.name()).await;
+async fn compare(server: &Server, sync: Sync, per_command: usize) -> [String; 7] {
+    let name = format!("{}-{per_command}", sync.name());
+    let bench = Bench::start(&server.url, &name, EVENTS / per_command, None).await;
+    let mut raw = Raw::open(&server.url, &name).await;
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     let (mut messages, mut bytes) = (0, 0);
     for round in 0..ROUNDS {
-        let reports = bench.reports(MESSAGES * EVENTS, &format!("round-{round}")).await;
+        let reports = bench.reports(MESSAGES * EVENTS, per_command, &format!("round-{round}")).await;
         let (_, tip, position) = bench.handle.copy();
         let began_at = Instant::now();
-        submit_all(&bench.handle, reports, SUBMITTERS).await;
+        submit_all(&bench.handle, reports, SUBMITTERS / per_command).await;
         ours.push((MESSAGES * EVENTS) as f64 / began_at.elapsed().as_secs_f64());
         let payloads = bench.payloads(position, tip).await;
         let began_at = Instant::now();
@@ -155,23 +175,31 @@ async fn compare(server: &Server, sync: Sync, throughput: &mut Table, single: &m
         messages += payloads.len();
         bytes += payloads.iter().map(Bytes::len).sum::<usize>();
     }
+    bench.running.stop().await;
     let events = (ROUNDS * MESSAGES * EVENTS) as f64;
-    throughput.row([
+    [
         sync.name().to_owned(),
+        per_command.to_string(),
         number(Rate::of_rounds(ours.iter().copied()).median()),
         number(Rate::of_rounds(theirs.iter().copied()).median()),
         number(ratio(&ours, &theirs)),
         number(events / messages as f64),
         number(bytes as f64 / messages as f64),
-    ]);
+    ]
+}
 
-    let reports = bench.reports(SINGLE_COMMANDS, "single").await;
+async fn single_commands(server: &Server, sync: Sync, table: &mut Table) {
+    let name = format!("{}-single", sync.name());
+    let bench = Bench::start(&server.url, &name, EVENTS, None).await;
+    let mut raw = Raw::open(&server.url, &name).await;
+    let reports = bench.reports(SINGLE_COMMANDS, 1, "single").await;
     let (_, tip, position) = bench.handle.copy();
     let mut command = submit_all(&bench.handle, reports, 1).await;
     let payloads = bench.payloads(position, tip).await;
     let mut message = raw.publish(&payloads).await;
+    bench.running.stop().await;
     for (what, latencies) in [("command", &mut command), ("the same bytes, raw", &mut message)] {
-        single.row([
+        table.row([
             sync.name().to_owned(),
             what.to_owned(),
             number(percentile(latencies, 0.5)),
@@ -179,7 +207,6 @@ async fn compare(server: &Server, sync: Sync, throughput: &mut Table, single: &m
             number(percentile(latencies, 1.0)),
         ]);
     }
-    bench.running.stop().await;
 }
 
 /// The second fold writes to the disk beside the loop. What the loop computes for a record must not change by that.
@@ -190,11 +217,15 @@ async fn cpu(server: &Server, folder: &Path, recorder: &PrometheusHandle) -> Tab
     for (name, with) in [("without", false), ("with", true)] {
         let folder = folder.join(format!("snapshot-{name}"));
         let snapshot = with.then(|| SnapshotConfig { folder, options: snapshot::Options::default() });
-        benches.push((name, Bench::start(&server.url, name, snapshot).await, [Vec::new(), Vec::new(), Vec::new()]));
+        benches.push((
+            name,
+            Bench::start(&server.url, name, EVENTS, snapshot).await,
+            [Vec::new(), Vec::new(), Vec::new()],
+        ));
     }
     for round in 0..ROUNDS {
         for (_, bench, figures) in &mut benches {
-            let reports = bench.reports(MESSAGES * EVENTS, &format!("cpu-{round}")).await;
+            let reports = bench.reports(MESSAGES * EVENTS, 1, &format!("cpu-{round}")).await;
             let before = cpu_micros(recorder);
             let began_at = Instant::now();
             submit_all(&bench.handle, reports, SUBMITTERS).await;
@@ -226,9 +257,9 @@ fn cpu_micros(recorder: &PrometheusHandle) -> [f64; 2] {
 
 /// A start that has nothing but the log, against a reader that does nothing with what it reads.
 async fn folding(server: &Server) -> Table {
-    let bench = Bench::start(&server.url, "folding", None).await;
+    let bench = Bench::start(&server.url, "folding", EVENTS, None).await;
     for app in 0..FOLDED_MESSAGES / MESSAGES {
-        let reports = bench.reports(MESSAGES * EVENTS, &format!("folded-{app}")).await;
+        let reports = bench.reports(MESSAGES * EVENTS, 1, &format!("folded-{app}")).await;
         submit_all(&bench.handle, reports, SUBMITTERS).await;
     }
     let records = bench.handle.read().seq.0 as f64;
