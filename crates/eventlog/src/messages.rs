@@ -8,32 +8,24 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
 
-use model::{CodecError, Position, SealedRecord};
+use model::Position;
 use tokio::sync::watch;
 
-use crate::ReadError;
+use crate::{Content, ReadError};
 
 /// One message of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
     pub position: Position,
-    pub records: Vec<SealedRecord>,
+    pub content: Content,
 }
 
 impl Message {
-    /// Takes the records apart that a provider keeps one after the other.
-    pub(crate) fn decode(position: Position, mut bytes: &[u8]) -> Result<Self, ReadError> {
-        let damaged = |index, error| ReadError::Damaged { position, index, error };
-        if bytes.is_empty() {
-            return Err(damaged(0, CodecError::Malformed("the message is empty".to_owned())));
-        }
-        let mut records = Vec::new();
-        while !bytes.is_empty() {
-            let (record, taken) = SealedRecord::open(bytes).map_err(|error| damaged(records.len(), error))?;
-            records.push(record);
-            bytes = &bytes[taken..];
-        }
-        Ok(Self { position, records })
+    /// Takes apart what a provider keeps as [`Content::pieces`], one after the other.
+    pub fn decode(position: Position, bytes: &[u8]) -> Result<Self, ReadError> {
+        let content = Content::decode(bytes);
+        let content = content.map_err(|(index, error)| ReadError::Damaged { position, index, error })?;
+        Ok(Self { position, content })
     }
 }
 
