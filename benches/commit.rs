@@ -11,11 +11,12 @@ use std::time::{Duration, Instant};
 use bayplan_benches::{Table, cluster, number, percentile};
 use bytes::Bytes;
 use eventlog::{
-    AppendError, Baseline, BaselineError, Bounds, EventLog, Messages, Notices, Options, ReadError, RocksLog, TrimError,
+    AppendError, Baseline, BaselineError, Bounds, Content, EventLog, Messages, Notices, Options, ReadError, RocksLog,
+    TrimError,
 };
 use futures_util::future::join_all;
 use master::{Config, Handle, Running};
-use model::{CommandKind, Position, Principal, SealedRecord, Seq, TaskState};
+use model::{CommandKind, Position, Principal, Seq, TaskState};
 use tokio::runtime::Runtime;
 
 /// How many wait for an answer at the same time, and how many commands they submit together.
@@ -183,10 +184,10 @@ impl CountedLog {
 }
 
 impl EventLog for CountedLog {
-    async fn append(&self, after: Option<Position>, batch: Arc<[SealedRecord]>) -> Result<Position, AppendError> {
-        self.records.fetch_add(batch.len() as u64, Ordering::Relaxed);
+    async fn append(&self, after: Option<Position>, content: Content) -> Result<Position, AppendError> {
+        self.records.fetch_add(content.records().len() as u64, Ordering::Relaxed);
         self.appends.fetch_add(1, Ordering::Relaxed);
-        self.log.append(after, batch).await
+        self.log.append(after, content).await
     }
 
     fn max_message_bytes(&self) -> usize {

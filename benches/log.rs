@@ -139,7 +139,7 @@ async fn append_all(log: &impl EventLog, batches: &[Batch]) -> f64 {
     let began_at = Instant::now();
     for (index, batch) in batches.iter().enumerate() {
         let after = Position(index as u64);
-        log.append(Some(after), Arc::clone(batch)).await.expect("appended");
+        log.append(Some(after), Arc::clone(batch).into()).await.expect("appended");
     }
     let records: usize = batches.iter().map(|batch| batch.len()).sum();
     records as f64 / began_at.elapsed().as_secs_f64()

@@ -13,7 +13,7 @@ fn log(command: &str, arguments: &[&str]) -> Output {
 }
 
 /// A command that must succeed, and what it tells machines.
-fn told(command: &str, arguments: &[&str]) -> Value {
+pub(crate) fn told(command: &str, arguments: &[&str]) -> Value {
     let output = log(command, &[arguments, &["--json"]].concat());
     assert!(output.status.success(), "bayplan log {command} {}: {}", arguments.join(" "), all_of(&output));
     serde_json::from_slice(&output.stdout).expect("a document")
@@ -27,7 +27,7 @@ fn refused(command: &str, arguments: &[&str], status: i32, reason: &str) {
     assert!(said.contains(reason), "{said}");
 }
 
-fn number(document: &Value, field: &str) -> u64 {
+pub(crate) fn number(document: &Value, field: &str) -> u64 {
     document[field].as_u64().unwrap_or_else(|| panic!("{field} is a number: {document}"))
 }
 

@@ -10,6 +10,7 @@ mod failover;
 mod frameworks;
 mod full_disk;
 mod harness;
+mod large_records;
 mod log_commands;
 mod many;
 mod masters;

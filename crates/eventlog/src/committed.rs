@@ -4,14 +4,15 @@
 
 use std::collections::VecDeque;
 
-use model::{Position, SealedRecord, Tip, Void};
+use model::{PartPlace, PartsSoFar, Position, SealedRecord, Tip, Void};
 
-use crate::{Messages, ReadError};
+use crate::{Content, Message, Messages, ReadError};
 
 /// A record as a reader gets to see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Entry {
     Accepted {
+        /// The message that holds it, or its last part.
         position: Position,
         record: SealedRecord,
         /// The end of the accepted records, this one included.
@@ -19,6 +20,11 @@ pub enum Entry {
     },
     /// A record that does not count: a fenced leader wrote it, or it came twice. To be reported, never to be applied.
     Void { position: Position, record: SealedRecord, reason: Void },
+    /// A part that makes no record whole, or not yet. So far, nothing has come of it.
+    Part { position: Position, part: PartPlace },
+    /// What came next shows that a record will never be whole: its leader did not get through, or was deposed in its middle.
+    /// To be reported. `last` is the message that holds the newest of its parts.
+    Unfinished { last: Position, part: PartPlace },
 }
 
 /// Reads `messages`, which begin behind the record that `tip` describes (`Tip::default()` for a whole log).
@@ -26,18 +32,31 @@ pub enum Entry {
 /// A record counts if [`Tip::accept`] says so. Of those that do not, records of an older epoch and repeated ones
 /// are void, as no leader could prevent them. Anything else is an error that names the position, because it shows that the
 /// log has lost or changed something: a damaged record, a broken chain, or a record that is ahead of what may come next.
+///
+/// A record in parts counts, or is void, in the moment in which its last part comes, provided that nothing came between
+/// them. So reading goes on after an interruption where the tip is, not where it was broken off: that may be in the middle
+/// of parts. Reading may begin with the message that holds the tip, whatever it is.
 #[must_use]
 pub fn committed(messages: Messages, tip: Tip) -> Committed {
-    Committed { messages, position: Position::default(), pending: VecDeque::new(), tip }
+    let parts = PartsSoFar::default();
+    Committed { messages, position: Position::default(), pending: VecDeque::new(), parts, tip }
 }
 
 /// See [`committed`].
 pub struct Committed {
     messages: Messages,
-    /// Of the pending records.
+    /// Of the last message.
     position: Position,
-    pending: VecDeque<SealedRecord>,
+    pending: VecDeque<Pending>,
+    /// Of a record that is not whole yet.
+    parts: PartsSoFar,
     tip: Tip,
+}
+
+enum Pending {
+    /// To be judged.
+    Record(SealedRecord),
+    Told(Entry),
 }
 
 impl Committed {
@@ -47,32 +66,64 @@ impl Committed {
         self.tip
     }
 
-    /// Whether every record of the last message was handed out.
+    /// Whether everything of the last message was handed out.
     #[must_use]
     pub fn is_drained(&self) -> bool {
         self.pending.is_empty()
+    }
+
+    /// The newest part of a record that the last message has left without its end.
+    #[must_use]
+    pub fn waiting_for_parts(&self) -> Option<PartPlace> {
+        self.parts.waiting()
     }
 
     /// The next record; None at the end of the messages. After an error it gives nothing more. May be dropped and
     /// called again (cancel safe).
     pub async fn next(&mut self) -> Option<Result<Entry, ReadError>> {
         loop {
-            if let Some(record) = self.pending.pop_front() {
-                let entry = judge(&mut self.tip, self.position, record);
-                if entry.is_err() {
-                    self.pending.clear();
-                    self.messages = Messages::ended();
-                }
-                return Some(entry);
+            if let Some(pending) = self.pending.pop_front() {
+                let entry = match pending {
+                    Pending::Record(record) => judge(&mut self.tip, self.position, record),
+                    Pending::Told(entry) => Ok(entry),
+                };
+                return Some(entry.inspect_err(|_| self.end()));
             }
-            match self.messages.next().await? {
-                Ok(message) => {
-                    self.position = message.position;
-                    self.pending = message.records.into();
-                }
-                Err(error) => return Some(Err(error)),
+            let taken = match self.messages.next().await? {
+                Ok(message) => self.take(message),
+                Err(error) => Err(error),
+            };
+            if let Err(error) = taken {
+                self.end();
+                return Some(Err(error));
             }
         }
+    }
+
+    fn end(&mut self) {
+        self.pending.clear();
+        self.messages = Messages::ended();
+    }
+
+    fn take(&mut self, Message { position, content }: Message) -> Result<(), ReadError> {
+        let last = std::mem::replace(&mut self.position, position);
+        let unfinished = |part| Pending::Told(Entry::Unfinished { last, part });
+        match content {
+            Content::Records(records) => {
+                self.pending.extend(self.parts.give_up().map(unfinished));
+                self.pending.extend(records.iter().cloned().map(Pending::Record));
+            }
+            Content::Part(part) => {
+                let step = self.parts.take(&part.part);
+                let step = step.map_err(|error| ReadError::Damaged { position, index: 0, error })?;
+                self.pending.extend(step.given_up.map(unfinished));
+                self.pending.push_back(match step.whole {
+                    Some(record) => Pending::Record(record),
+                    None => Pending::Told(Entry::Part { position, part: part.part.place() }),
+                });
+            }
+        }
+        Ok(())
     }
 }
 

@@ -4,8 +4,9 @@
 //! nothing of any provider, and needs no runtime but tokio's.
 
 mod baselines;
+mod parts;
+mod seeking;
 
-use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,9 +16,14 @@ use model::{
 };
 use tokio::task::JoinSet;
 
-use crate::{AppendError, Bounds, Entry, EventLog, Message, Messages, ReadError, committed, message_bytes, seek};
+use crate::{AppendError, Bounds, Entry, EventLog, Message, Messages, ReadError, committed, message_bytes};
 
 pub use baselines::{a_large_baseline_is_kept_and_the_size_is_told, baselines_are_kept_whole};
+pub use parts::{
+    a_record_in_parts_counts_with_its_last_part, parts_of_the_largest_size_are_taken,
+    parts_that_something_comes_between_are_void, reading_goes_on_where_the_tip_is,
+};
+pub use seeking::{records_are_found_by_their_number, records_in_parts_are_found_by_their_number};
 
 /// Nothing in the suite takes that long unless it hangs.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -52,6 +58,11 @@ macro_rules! conformance_suite {
             unfit_batches_are_refused
             long_logs_and_large_messages_read_whole
             records_are_found_by_their_number
+            records_in_parts_are_found_by_their_number
+            a_record_in_parts_counts_with_its_last_part
+            parts_that_something_comes_between_are_void
+            reading_goes_on_where_the_tip_is
+            parts_of_the_largest_size_are_taken
             baselines_are_kept_whole
             a_large_baseline_is_kept_and_the_size_is_told
         );
@@ -140,7 +151,7 @@ pub async fn collect(mut messages: Messages) -> Result<Vec<Message>, ReadError> 
 pub fn expected(first: u64, batches: &[Arc<[SealedRecord]>]) -> Vec<Message> {
     let message = |(position, batch): (u64, &Arc<[SealedRecord]>)| Message {
         position: Position(position),
-        records: batch.to_vec(),
+        content: Arc::clone(batch).into(),
     };
     (first..).zip(batches).map(message).collect()
 }
@@ -148,7 +159,7 @@ pub fn expected(first: u64, batches: &[Arc<[SealedRecord]>]) -> Vec<Message> {
 async fn append_all(log: &impl EventLog, batches: &[Arc<[SealedRecord]>]) -> Position {
     let mut last = Position::default();
     for batch in batches {
-        last = log.append(None, Arc::clone(batch)).await.expect("an append succeeds");
+        last = log.append(None, Arc::clone(batch).into()).await.expect("an append succeeds");
     }
     last
 }
@@ -170,7 +181,7 @@ pub async fn batches_read_back_in_order(place: &impl Place) {
     let mut chain = Chain::default();
     let batches = batches_of(&mut chain, &[&[1], &[10, 2000, 30], &[5; 200], &[70_000]]);
     for (position, batch) in (1..).zip(&batches) {
-        assert_eq!(log.append(None, Arc::clone(batch)).await, Ok(Position(position)));
+        assert_eq!(log.append(None, Arc::clone(batch).into()).await, Ok(Position(position)));
     }
     assert_holds(&log, 1, &batches).await;
     assert_eq!(collect(log.read(Position(0))).await, Ok(expected(1, &batches)), "0 means the beginning");
@@ -226,12 +237,12 @@ pub async fn compare_and_set_takes_the_last_position_only(place: &impl Place) {
     let wrong = |expected, actual| {
         Err(AppendError::WrongLastPosition { expected: Position(expected), actual: Position(actual) })
     };
-    assert_eq!(log.append(Some(Position(1)), Arc::clone(&batches[3])).await, wrong(1, 0));
-    assert_eq!(log.append(Some(Position(0)), Arc::clone(&batches[0])).await, Ok(Position(1)));
-    assert_eq!(log.append(Some(Position(0)), Arc::clone(&batches[3])).await, wrong(0, 1));
-    assert_eq!(log.append(None, Arc::clone(&batches[1])).await, Ok(Position(2)));
-    assert_eq!(log.append(Some(Position(3)), Arc::clone(&batches[3])).await, wrong(3, 2));
-    assert_eq!(log.append(Some(Position(2)), Arc::clone(&batches[2])).await, Ok(Position(3)));
+    assert_eq!(log.append(Some(Position(1)), Arc::clone(&batches[3]).into()).await, wrong(1, 0));
+    assert_eq!(log.append(Some(Position(0)), Arc::clone(&batches[0]).into()).await, Ok(Position(1)));
+    assert_eq!(log.append(Some(Position(0)), Arc::clone(&batches[3]).into()).await, wrong(0, 1));
+    assert_eq!(log.append(None, Arc::clone(&batches[1]).into()).await, Ok(Position(2)));
+    assert_eq!(log.append(Some(Position(3)), Arc::clone(&batches[3]).into()).await, wrong(3, 2));
+    assert_eq!(log.append(Some(Position(2)), Arc::clone(&batches[2]).into()).await, Ok(Position(3)));
     assert_holds(&log, 1, &batches[..3]).await;
     place.close(log).await;
 }
@@ -243,7 +254,7 @@ pub async fn one_of_many_wins(place: &impl Place) {
         let mut race = JoinSet::new();
         for racer in 0..RACERS {
             let (log, batch) = (Arc::clone(&log), Chain::default().batch(&[racer + 1]));
-            race.spawn(async move { (log.append(Some(Position(round)), Arc::clone(&batch)).await, batch) });
+            race.spawn(async move { (log.append(Some(Position(round)), Arc::clone(&batch).into()).await, batch) });
         }
         let outcomes = race.join_all().await;
         let (won, lost): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(|(outcome, _)| outcome.is_ok());
@@ -267,7 +278,7 @@ pub async fn concurrent_appends_all_arrive(place: &impl Place) {
             let mut written = Vec::new();
             for _ in 0..BATCHES {
                 let batch = chain.batch(&[writer * 100 + 1]);
-                let position = log.append(None, Arc::clone(&batch)).await.expect("an append succeeds");
+                let position = log.append(None, Arc::clone(&batch).into()).await.expect("an append succeeds");
                 written.push((position, batch));
             }
             written
@@ -291,7 +302,7 @@ pub async fn reopening_changes_nothing(place: &impl Place) {
         }
         let after = Position(batches.len() as u64);
         let batch = chain.batch(&[3, 400]);
-        assert_eq!(log.append(Some(after), Arc::clone(&batch)).await, Ok(after.next()));
+        assert_eq!(log.append(Some(after), Arc::clone(&batch).into()).await, Ok(after.next()));
         batches.push(batch);
         let more = batches_of(&mut chain, &[&[9], &[9, 9]]);
         append_all(&log, &more).await;
@@ -327,7 +338,11 @@ pub async fn trimming_removes_a_prefix_for_good(place: &impl Place) {
 
     let log = place.open().await;
     let batch = chain.batch(&[1]);
-    assert_eq!(log.append(Some(Position(10)), Arc::clone(&batch)).await, Ok(Position(11)), "no position comes twice");
+    assert_eq!(
+        log.append(Some(Position(10)), Arc::clone(&batch).into()).await,
+        Ok(Position(11)),
+        "no position comes twice"
+    );
     assert_holds(&log, 10, &[Arc::clone(&batches[9]), batch]).await;
     place.close(log).await;
 }
@@ -335,18 +350,18 @@ pub async fn trimming_removes_a_prefix_for_good(place: &impl Place) {
 pub async fn unfit_batches_are_refused(place: &impl Place) {
     let log = place.open().await;
     let mut chain = Chain::default();
-    assert_eq!(log.append(None, Arc::from([])).await, Err(AppendError::EmptyBatch));
+    assert_eq!(log.append(None, Vec::<SealedRecord>::new().into()).await, Err(AppendError::EmptyBatch));
     let limit_bytes = log.max_message_bytes();
     let padded = |padding| Chain::default().batch(&[padding]);
     let around = message_bytes(&padded(limit_bytes)) - limit_bytes;
     let (exact, above) = (padded(limit_bytes - around), padded(limit_bytes - around + 1));
     assert_eq!((message_bytes(&exact), message_bytes(&above)), (limit_bytes, limit_bytes + 1));
     let message_bytes = message_bytes(&above);
-    assert_eq!(log.append(None, above).await, Err(AppendError::TooLarge { message_bytes, limit_bytes }));
+    assert_eq!(log.append(None, above.into()).await, Err(AppendError::TooLarge { message_bytes, limit_bytes }));
     assert_eq!(log.bounds().await, Ok(Bounds::EMPTY));
-    assert_eq!(log.append(None, Arc::clone(&exact)).await, Ok(Position(1)));
+    assert_eq!(log.append(None, Arc::clone(&exact).into()).await, Ok(Position(1)));
     let small = chain.batch(&[1]);
-    assert_eq!(log.append(None, Arc::clone(&small)).await, Ok(Position(2)));
+    assert_eq!(log.append(None, Arc::clone(&small).into()).await, Ok(Position(2)));
     place.close(log).await;
     let log = place.open().await;
     assert_holds(&log, 1, &[exact, small]).await;
@@ -367,46 +382,5 @@ pub async fn long_logs_and_large_messages_read_whole(place: &impl Place) {
         accepted += 1;
     }
     assert_eq!((accepted, records.tip()), (608, chain.tip));
-    place.close(log).await;
-}
-
-/// Leaders come and go; a fenced one leaves a void message behind now and then.
-pub async fn records_are_found_by_their_number(place: &impl Place) {
-    let log = place.open().await;
-    let empty = seek(&log, model::Seq(5)).await.expect("seeks");
-    assert_eq!((empty.position, empty.tip), (Position(1), Tip::default()));
-    let mut chain = Chain::default();
-    let mut fenced = Chain::default();
-    let mut places = Vec::new();
-    for number in 0..120_u64 {
-        if number % 30 == 0 {
-            fenced = chain;
-            let start = [chain.start()];
-            let position = append_all(&log, &[Arc::from(start)]).await;
-            places.push((chain.tip.seq, position));
-        }
-        if fenced.tip.seq.0 > 0 && number % 30 == 5 {
-            // Some come late, some are far ahead in number.
-            append_all(&log, &[fenced.batch(&vec![1; if number < 60 { 1 } else { 90 }])]).await;
-        }
-        let batch = chain.batch(&vec![2; 1 + number as usize % 3]);
-        let seqs: Vec<_> = batch.iter().map(|sealed| sealed.record.seq).collect();
-        let position = append_all(&log, &[batch]).await;
-        places.extend(seqs.into_iter().map(|seq| (seq, position)));
-    }
-    let positions: BTreeSet<_> = places.iter().map(|(_, position)| *position).collect();
-    for (seq, position) in &places {
-        let anchor = seek(&log, *seq).await.expect("seeks");
-        assert_eq!(anchor.position, *position, "record {seq}");
-        let mut records = committed(log.read(anchor.position), anchor.tip);
-        let mut tip = anchor.tip;
-        while let Some(entry) = records.next().await.transpose().expect("the anchor fits what follows") {
-            if let Entry::Accepted { tip: next, .. } = entry {
-                tip = next;
-            }
-        }
-        assert_eq!(tip, chain.tip);
-    }
-    assert_eq!(seek(&log, model::Seq(9999)).await.map(|anchor| anchor.position).ok(), positions.last().copied());
     place.close(log).await;
 }

@@ -19,7 +19,9 @@ pub enum AppendError {
     /// The batch may or may not be in the log, or may still arrive there.
     #[error("it is not known whether the log took the batch: {reason}")]
     Unknown { reason: String },
-    #[error("the batch has {message_bytes} bytes, but a message holds at most {limit_bytes}: use smaller batches")]
+    #[error(
+        "the batch has {message_bytes} bytes, but a message holds at most {limit_bytes}: use smaller batches, or parts"
+    )]
     TooLarge { message_bytes: usize, limit_bytes: usize },
     #[error("the batch holds no record")]
     EmptyBatch,

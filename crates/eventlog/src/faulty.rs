@@ -5,17 +5,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use model::{Position, SealedRecord, Seq};
+use model::{Position, Seq};
 use tokio::sync::watch;
 
-use crate::{AppendError, Baseline, BaselineError, Bounds, EventLog, Messages, Notices, ReadError, TrimError};
+use crate::{AppendError, Baseline, BaselineError, Bounds, Content, EventLog, Messages, Notices, ReadError, TrimError};
 
 /// What happens to an append.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
     /// It fails with this error and nothing is written. For `AppendError::Unknown` use `Ambiguous`.
     Refuse(AppendError),
-    /// It ends as `AppendError::Unknown`; `lands` says what really becomes of the batch.
+    /// It ends as `AppendError::Unknown`; `lands` says what really becomes of the message.
     Ambiguous { lands: Lands },
     /// It takes that much longer.
     Slow { delay: Duration },
@@ -25,7 +25,7 @@ pub enum Fault {
     HoldAfterWrite,
 }
 
-/// What becomes of a batch whose writer was told nothing.
+/// What becomes of a message whose writer was told nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lands {
     Never,
@@ -46,7 +46,7 @@ pub struct FaultyLog<L> {
 struct Plan {
     once: VecDeque<Fault>,
     standing: Option<Fault>,
-    late: VecDeque<(Option<Position>, Arc<[SealedRecord]>)>,
+    late: VecDeque<(Option<Position>, Content)>,
 }
 
 /// Appends that were held, and released, so far.
@@ -102,10 +102,10 @@ impl<L: EventLog> FaultyLog<L> {
         self.holds.send_modify(|holds| holds.released += 1);
     }
 
-    /// Delivers the oldest batch that was to land later; None when there is none.
+    /// Delivers the oldest message that was to land later; None when there is none.
     pub async fn land(&self) -> Option<Result<Position, AppendError>> {
-        let (after, batch) = self.plan().late.pop_front()?;
-        Some(self.inner.append(after, batch).await)
+        let (after, content) = self.plan().late.pop_front()?;
+        Some(self.inner.append(after, content).await)
     }
 
     fn plan(&self) -> MutexGuard<'_, Plan> {
@@ -123,24 +123,24 @@ impl<L: EventLog> FaultyLog<L> {
 }
 
 impl<L: EventLog> EventLog for FaultyLog<L> {
-    async fn append(&self, after: Option<Position>, batch: Arc<[SealedRecord]>) -> Result<Position, AppendError> {
+    async fn append(&self, after: Option<Position>, content: Content) -> Result<Position, AppendError> {
         let fault = {
             let mut plan = self.plan();
             plan.once.pop_front().or_else(|| plan.standing.clone())
         };
         match fault {
-            None => self.inner.append(after, batch).await,
+            None => self.inner.append(after, content).await,
             Some(Fault::Refuse(error)) => Err(error),
             Some(Fault::Slow { delay }) => {
                 tokio::time::sleep(delay).await;
-                self.inner.append(after, batch).await
+                self.inner.append(after, content).await
             }
             Some(Fault::HoldBeforeWrite) => {
                 self.hold().await;
-                self.inner.append(after, batch).await
+                self.inner.append(after, content).await
             }
             Some(Fault::HoldAfterWrite) => {
-                let outcome = self.inner.append(after, batch).await;
+                let outcome = self.inner.append(after, content).await;
                 self.hold().await;
                 outcome
             }
@@ -148,8 +148,8 @@ impl<L: EventLog> EventLog for FaultyLog<L> {
                 match lands {
                     Lands::Never => {}
                     // Its outcome is what the writer is not told.
-                    Lands::Now => drop(self.inner.append(after, batch).await),
-                    Lands::Later => self.plan().late.push_back((after, batch)),
+                    Lands::Now => drop(self.inner.append(after, content).await),
+                    Lands::Later => self.plan().late.push_back((after, content)),
                 }
                 Err(AppendError::Unknown { reason: "injected: no answer came".into() })
             }

@@ -1,8 +1,8 @@
-//! A log on NATS servers: a JetStream stream, one message of the stream per batch, positions being its sequence numbers.
+//! A log on NATS servers: a JetStream stream, positions being its sequence numbers.
 //!
-//! A message of the stream is the sealed bytes of the batch, one after the other, without any envelope, so that a plain NATS
-//! client can follow `bayplan.<cluster>.log` and decode it by `schemas/record.schema.json`. Such a client has to keep
-//! the rule of [`model::Tip::accept`]. It should take its messages from a consumer of the stream: a plain subscription also
+//! A message of the stream is the sealed bytes of a batch, one after the other, or those of one part of a record, without
+//! any envelope, so that a plain NATS client can follow `bayplan.<cluster>.log` and decode it as `schemas/README.md` says.
+//! Such a client has to keep the rule of [`model::Tip::accept`]. It should take its messages from a consumer of the stream: a plain subscription also
 //! shows what the stream refused.
 //!
 //! What the contract of [`EventLog`] leaves to this provider:
@@ -29,12 +29,12 @@ mod stream;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use model::{Position, SealedRecord, Seq};
+use model::{Position, Seq};
 use serde_json::{Value, json};
 
 use crate::{
-    AppendError, Baseline, BaselineError, Bounds, EventLog, Messages, Notices, OpenError, ReadError, TrimError,
-    check_size,
+    AppendError, Baseline, BaselineError, Bounds, Content, EventLog, Messages, Notices, OpenError, ReadError,
+    TrimError, check_size,
 };
 use api::code;
 use link::Link;
@@ -85,9 +85,9 @@ impl Drop for JetStreamLog {
 }
 
 impl EventLog for JetStreamLog {
-    async fn append(&self, after: Option<Position>, batch: Arc<[SealedRecord]>) -> Result<Position, AppendError> {
-        check_size(&batch, self.max_message_bytes)?;
-        append::append(&self.link, after, &batch).await
+    async fn append(&self, after: Option<Position>, content: Content) -> Result<Position, AppendError> {
+        check_size(&content, self.max_message_bytes)?;
+        append::append(&self.link, after, content.to_bytes()).await
     }
 
     fn max_message_bytes(&self) -> usize {

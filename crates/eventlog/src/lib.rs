@@ -1,8 +1,9 @@
-//! The log: one ordered, durable sequence of messages, each holding a batch of sealed records.
+//! The log: one ordered, durable sequence of messages, each holding a batch of sealed records, or one part of a record that
+//! is larger than a message.
 //!
 //! [`EventLog`] is what every provider promises: [`MemoryLog`] keeps the log in memory, [`RocksLog`] in a folder,
-//! [`JetStreamLog`] on NATS servers. [`committed`] turns messages into the records that count; every reader goes through it. [`seek`] finds the message
-//! that holds a record. [`FaultyLog`] wraps a provider for tests of whoever writes, and [`conformance`] is the one
+//! [`JetStreamLog`] on NATS servers. [`committed`] turns messages into the records that count; every reader goes through it.
+//! [`seek`] finds the message that holds a record. [`FaultyLog`] wraps a provider for tests of whoever writes, and [`conformance`] is the one
 //! suite that every provider passes.
 //!
 //! This crate must not know what a record says: it never matches on a command or an event. It does not know who
@@ -11,6 +12,7 @@
 mod baselines;
 mod committed;
 pub mod conformance;
+mod content;
 mod error;
 mod faulty;
 mod jetstream;
@@ -21,13 +23,13 @@ mod rocks;
 mod seek;
 
 use std::future::Future;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use model::{Position, SealedRecord, Seq};
 
 pub use baselines::{Baseline, BaselineError};
 pub use committed::{Committed, Entry, committed};
+pub use content::Content;
 pub use error::{AppendError, OpenError, ReadError, TrimError};
 pub use faulty::{Fault, FaultyLog, Lands};
 pub use jetstream::{JetStreamLog, JetStreamOptions};
@@ -35,7 +37,7 @@ pub use memory::MemoryLog;
 pub use messages::{Message, Messages, NextChunk, Source};
 pub use notices::{Heard, NoticeSource, Notices};
 pub use rocks::{Options, RocksLog};
-pub use seek::{Anchor, seek};
+pub use seek::{Anchor, beginning_of, seek};
 
 /// An ordered log of messages. Positions count up by one from 1 and are never used twice.
 ///
@@ -45,21 +47,23 @@ pub use seek::{Anchor, seek};
 /// - **Compare-and-set.** With `after: Some(p)` the message is written only if `p` is the last position at that moment
 ///   (`Position(0)` for a log that never held a message), so that of all who try at the same `p` exactly one wins.
 ///   `None` appends wherever the end is.
-/// - **Whole messages.** A message is there with all its records or not at all, whatever happens to process or machine.
-/// - **Errors say what they know.** After [`AppendError::Unknown`] the batch may be in the log, or may still arrive
+/// - **Whole messages.** A message is there with all that it holds or not at all, whatever happens to process or machine.
+/// - **Parts are messages.** What makes a record of several of them is how they are read, see [`committed`]: a writer appends
+///   them one after the other, each compare-and-set behind the one before it.
+/// - **Errors say what they know.** After [`AppendError::Unknown`] the message may be in the log, or may still arrive
 ///   there; every other error promises that it is not and will not be. Settle `Unknown` by reading back; where a late
-///   arrival matters, append something compare-and-set behind what was read: if that succeeds, a late batch that was sent
+///   arrival matters, append something compare-and-set behind what was read: if that succeeds, a late message that was sent
 ///   with `after` can no longer arrive.
 /// - **A dropped future is an unknown outcome**: an append that was polled once may complete all the same.
 pub trait EventLog: Send + Sync + 'static {
-    /// Appends one message that holds the batch; returns its position.
+    /// Appends one message; returns its position.
     fn append(
         &self,
         after: Option<Position>,
-        batch: Arc<[SealedRecord]>,
+        content: Content,
     ) -> impl Future<Output = Result<Position, AppendError>> + Send;
 
-    /// How large a message may be: the sum of the lengths of its records' `bytes`.
+    /// How large a message may be: the sum of the lengths of the `bytes` of its records, or of its part.
     fn max_message_bytes(&self) -> usize;
 
     /// The messages from `from` (0 and 1 both mean the first position) to an end that is not before the end as it is when
@@ -131,11 +135,11 @@ pub fn message_bytes(batch: &[SealedRecord]) -> usize {
 }
 
 /// What every provider checks before it writes.
-fn check_size(batch: &[SealedRecord], limit_bytes: usize) -> Result<(), AppendError> {
-    if batch.is_empty() {
+fn check_size(content: &Content, limit_bytes: usize) -> Result<(), AppendError> {
+    if content.first_seq().is_none() {
         return Err(AppendError::EmptyBatch);
     }
-    let message_bytes = message_bytes(batch);
+    let message_bytes = content.size_bytes();
     if message_bytes > limit_bytes {
         return Err(AppendError::TooLarge { message_bytes, limit_bytes });
     }

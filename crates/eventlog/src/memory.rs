@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use model::{Position, SealedRecord, Seq};
+use model::{Position, Seq};
 use tokio::sync::{broadcast, watch};
 
 use crate::messages::{Cursor, Shelf};
 use crate::{
-    AppendError, Baseline, BaselineError, Bounds, EventLog, Message, Messages, Notices, ReadError, TrimError,
+    AppendError, Baseline, BaselineError, Bounds, Content, EventLog, Message, Messages, Notices, ReadError, TrimError,
     check_size,
 };
 
@@ -33,7 +33,7 @@ struct Kept {
 
 struct Held {
     first: Position,
-    messages: VecDeque<Arc<[SealedRecord]>>,
+    messages: VecDeque<Content>,
     baselines: BTreeMap<Baseline, Bytes>,
 }
 
@@ -66,14 +66,14 @@ impl MemoryLog {
 }
 
 impl EventLog for MemoryLog {
-    async fn append(&self, after: Option<Position>, batch: Arc<[SealedRecord]>) -> Result<Position, AppendError> {
-        check_size(&batch, self.max_message_bytes)?;
+    async fn append(&self, after: Option<Position>, content: Content) -> Result<Position, AppendError> {
+        check_size(&content, self.max_message_bytes)?;
         let mut held = self.kept.lock();
         let last = *self.kept.end.borrow();
         if let Some(expected) = after.filter(|expected| *expected != last) {
             return Err(AppendError::WrongLastPosition { expected, actual: last });
         }
-        held.messages.push_back(batch);
+        held.messages.push_back(content);
         self.kept.end.send_replace(last.next());
         Ok(last.next())
     }
@@ -125,7 +125,7 @@ impl EventLog for MemoryLog {
     }
 
     async fn size_bytes(&self) -> Result<u64, ReadError> {
-        Ok(self.kept.lock().messages.iter().map(|batch| crate::message_bytes(batch) as u64).sum())
+        Ok(self.kept.lock().messages.iter().map(|content| content.size_bytes() as u64).sum())
     }
 
     async fn notify(&self, notice: Bytes) {
@@ -144,10 +144,9 @@ impl Shelf for Kept {
         if from < held.first {
             return Err(ReadError::Trimmed { wanted: from, first: held.first });
         }
-        let batches = held.messages.iter().skip(usize::try_from(from.0 - held.first.0).unwrap_or(usize::MAX));
+        let contents = held.messages.iter().skip(usize::try_from(from.0 - held.first.0).unwrap_or(usize::MAX));
         let positions = (from.0..=upto.0).map(Position);
-        let message =
-            |(position, batch): (Position, &Arc<[SealedRecord]>)| Message { position, records: batch.to_vec() };
-        Ok(positions.zip(batches).take(CHUNK_MESSAGES).map(message).collect())
+        let message = |(position, content): (Position, &Content)| Message { position, content: content.clone() };
+        Ok(positions.zip(contents).take(CHUNK_MESSAGES).map(message).collect())
     }
 }

@@ -8,32 +8,25 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
 
-use model::{CodecError, Position, SealedRecord};
-use tokio::sync::watch;
+use model::Position;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
 
-use crate::ReadError;
+use crate::{Content, ReadError};
 
 /// One message of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
     pub position: Position,
-    pub records: Vec<SealedRecord>,
+    pub content: Content,
 }
 
 impl Message {
-    /// Takes the records apart that a provider keeps one after the other.
-    pub(crate) fn decode(position: Position, mut bytes: &[u8]) -> Result<Self, ReadError> {
-        let damaged = |index, error| ReadError::Damaged { position, index, error };
-        if bytes.is_empty() {
-            return Err(damaged(0, CodecError::Malformed("the message is empty".to_owned())));
-        }
-        let mut records = Vec::new();
-        while !bytes.is_empty() {
-            let (record, taken) = SealedRecord::open(bytes).map_err(|error| damaged(records.len(), error))?;
-            records.push(record);
-            bytes = &bytes[taken..];
-        }
-        Ok(Self { position, records })
+    /// Takes apart what a provider keeps as [`Content::pieces`], one after the other.
+    pub fn decode(position: Position, bytes: &[u8]) -> Result<Self, ReadError> {
+        let content = Content::decode(bytes);
+        let content = content.map_err(|(index, error)| ReadError::Damaged { position, index, error })?;
+        Ok(Self { position, content })
     }
 }
 
@@ -70,6 +63,24 @@ impl Messages {
         Self::new(Upto { messages: self, last })
     }
 
+    /// The same, read and decoded by a task of its own, which is some chunks ahead of the caller; for callers that compute as
+    /// much. Must be called on a runtime.
+    #[must_use]
+    pub fn read_ahead(self) -> Self {
+        let (sender, chunks) = mpsc::channel(CHUNKS_AHEAD);
+        let Self { source, chunk } = self;
+        let reading = tokio::spawn(async move {
+            let Some(mut source) = source else { return };
+            while let Some(chunk) = source.next_chunk().await {
+                let is_last = chunk.is_err();
+                if sender.send(chunk).await.is_err() || is_last {
+                    return;
+                }
+            }
+        });
+        Self { source: Some(Box::new(Ahead { chunks, reading })), chunk }
+    }
+
     /// The next message; None at the end. After an error it gives nothing more. May be dropped and called again
     /// (cancel safe).
     pub async fn next(&mut self) -> Option<Result<Message, ReadError>> {
@@ -84,6 +95,35 @@ impl Messages {
             }
         }
         self.chunk.pop_front().map(Ok)
+    }
+}
+
+/// How many chunks wait for a caller that is slower than the log.
+const CHUNKS_AHEAD: usize = 4;
+
+struct Ahead {
+    chunks: mpsc::Receiver<Result<Vec<Message>, ReadError>>,
+    reading: JoinHandle<()>,
+}
+
+impl Source for Ahead {
+    fn next_chunk(&mut self) -> NextChunk<'_> {
+        Box::pin(async {
+            let chunk = self.chunks.recv().await;
+            if chunk.is_none()
+                && let Err(stop) = (&mut self.reading).await
+                && stop.is_panic()
+            {
+                std::panic::resume_unwind(stop.into_panic());
+            }
+            chunk
+        })
+    }
+}
+
+impl Drop for Ahead {
+    fn drop(&mut self) {
+        self.reading.abort();
     }
 }
 

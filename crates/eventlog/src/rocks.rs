@@ -1,6 +1,6 @@
 //! A log in a folder, kept by RocksDB: one key per message, synced with every append.
 //!
-//! A key is the position, big-endian; a value is the sealed bytes of the batch, one after the other. All work of
+//! A key is the position, big-endian; a value is the sealed bytes of the message, one after the other. All work of
 //! RocksDB happens on blocking threads. What becomes of the database when the disk fails is in [`store`].
 
 mod baselines;
@@ -13,12 +13,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use model::{Position, SealedRecord, Seq};
+use model::{Position, Seq};
 use tokio::task::spawn_blocking;
 
 use crate::messages::{Cursor, Shelf};
 use crate::{
-    AppendError, Baseline, BaselineError, Bounds, EventLog, Message, Messages, Notices, OpenError, ReadError,
+    AppendError, Baseline, BaselineError, Bounds, Content, EventLog, Message, Messages, Notices, OpenError, ReadError,
     TrimError, check_size,
 };
 pub use options::Options;
@@ -61,10 +61,10 @@ impl RocksLog {
 }
 
 impl EventLog for RocksLog {
-    async fn append(&self, after: Option<Position>, batch: Arc<[SealedRecord]>) -> Result<Position, AppendError> {
-        check_size(&batch, self.max_message_bytes())?;
+    async fn append(&self, after: Option<Position>, content: Content) -> Result<Position, AppendError> {
+        check_size(&content, self.max_message_bytes())?;
         let store = Arc::clone(&self.store);
-        match spawn_blocking(move || store.append(after, &batch)).await {
+        match spawn_blocking(move || store.append(after, &content)).await {
             Ok(outcome) => outcome,
             Err(stop) => Err(AppendError::Unknown { reason: format!("the append was broken off: {stop}") }),
         }

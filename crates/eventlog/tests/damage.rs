@@ -22,7 +22,7 @@ impl Written {
         let mut chain = Chain::default();
         let batches: Vec<_> = paddings.iter().map(|padding| chain.batch(&[*padding])).collect();
         for batch in &batches {
-            log.append(None, Arc::clone(batch)).await.expect("appends");
+            log.append(None, Arc::clone(batch).into()).await.expect("appends");
         }
         log.close().await;
         Self { root, batches }
@@ -51,7 +51,7 @@ impl Written {
         let mut all = self.batches[..messages].to_vec();
         all.push(Chain::default().batch(&[77]));
         let after = Position(messages as u64);
-        assert_eq!(log.append(Some(after), Arc::clone(&all[messages])).await, Ok(after.next()));
+        assert_eq!(log.append(Some(after), Arc::clone(&all[messages]).into()).await, Ok(after.next()));
         log.close().await;
         let log = self.open().await.expect("the log opens again");
         assert_eq!(collect(log.read(Position(1))).await, Ok(expected(1, &all)));

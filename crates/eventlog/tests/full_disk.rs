@@ -85,7 +85,7 @@ impl Written {
     async fn append(&mut self, log: &RocksLog) -> Result<Position, AppendError> {
         let mut chain = self.chain;
         let batch = chain.batch(&[PADDING_BYTES]);
-        let outcome = log.append(Some(Position(self.batches.len() as u64)), Arc::clone(&batch)).await;
+        let outcome = log.append(Some(Position(self.batches.len() as u64)), Arc::clone(&batch).into()).await;
         if outcome.is_ok() {
             self.chain = chain;
             self.batches.push(batch);

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use model::{CommandKind, Epoch, Principal, Record, SealedRecord, Seq, Tip};
+use eventlog::Content;
+use model::{CommandKind, Epoch, Principal, Record, SealedPart, SealedRecord, Seq, Tip};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -17,11 +18,13 @@ pub(crate) struct Submission {
     pub(crate) reply: oneshot::Sender<Answer>,
 }
 
-/// What one append carries, with the answers that become true when it is durable. An answer without a record
+/// What goes into the log together, as one message or as the parts of one record, with the answers that become true when it is durable. An answer without a record
 /// waits too: it was decided from what the records before it said.
 pub(crate) struct Batch {
     pub(crate) records: Vec<SealedRecord>,
     pub(crate) bytes: usize,
+    /// Whether it takes nothing more, because something waits that did not fit.
+    pub(crate) is_closed: bool,
     answers: Vec<(oneshot::Sender<Answer>, Answer)>,
     /// The end of the records, this batch included.
     pub(crate) tip: Tip,
@@ -31,7 +34,7 @@ pub(crate) struct Batch {
 
 impl Batch {
     pub(crate) fn new(tip: Tip) -> Self {
-        Self { records: Vec::new(), bytes: 0, answers: Vec::new(), tip, began_at: Instant::now() }
+        Self { records: Vec::new(), bytes: 0, is_closed: false, answers: Vec::new(), tip, began_at: Instant::now() }
     }
 
     pub(crate) fn push(&mut self, sealed: SealedRecord, tip: Tip, decided_from: Instant) {
@@ -45,6 +48,17 @@ impl Batch {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.records.is_empty() && self.answers.is_empty()
+    }
+
+    /// The messages that it goes out in. None when it is too large even for parts.
+    pub(crate) fn messages(&self, message_bytes: usize) -> Option<Vec<Content>> {
+        match &self.records[..] {
+            [large] if self.bytes > message_bytes => {
+                let parts = SealedPart::split(large, message_bytes)?;
+                Some(parts.into_iter().map(Content::from).collect())
+            }
+            records => Some(vec![Content::Records(records.into())]),
+        }
     }
 
     pub(crate) fn answer_with_record(&mut self, reply: oneshot::Sender<Answer>, record: Arc<Record>) {

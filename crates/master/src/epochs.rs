@@ -1,7 +1,5 @@
 //! Epochs that pass without a leader, so that a log which was put back counts as newer than what was seen before.
 
-use std::sync::Arc;
-
 use eventlog::{EventLog, message_bytes};
 use model::{Epoch, SealedRecord, Seq, Tip};
 
@@ -22,7 +20,7 @@ pub async fn pass_epochs<L: EventLog>(log: &L, config: &Config, count: u64) -> R
         tip = Tip { seq: sealed.record.seq, epoch: sealed.record.epoch, hash: sealed.hash };
         batch.push(sealed);
         if number == count || message_bytes(&batch) >= log.max_message_bytes() / 2 {
-            position = log.append(Some(position), Arc::from(std::mem::take(&mut batch))).await?;
+            position = log.append(Some(position), std::mem::take(&mut batch).into()).await?;
         }
     }
     Ok((tip.epoch, tip.seq))

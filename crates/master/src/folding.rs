@@ -22,6 +22,8 @@ pub(crate) struct Folded {
     pub(crate) tip: Tip,
     /// The message that holds the last record that counts.
     pub(crate) tip_at: Position,
+    /// Where reading goes on: there, or right behind it where that message was trimmed.
+    pub(crate) resume_at: Position,
     /// The end of the log.
     pub(crate) position: Position,
     /// What is to be told how it goes on. Its changes since it was loaded are in the world's state.
@@ -118,7 +120,7 @@ async fn behind<L: EventLog>(log: &L, world: World, mark: &Mark) -> Result<Folde
         return tail(log, world, mark.tip, at, at.next()).await;
     }
     let message = log.read(at).next().await.transpose()?;
-    if !message.is_some_and(|message| message.records.iter().any(|sealed| sealed.hash == mark.tip.hash)) {
+    if !message.is_some_and(|message| message.content.completes(mark.tip.hash)) {
         return Err(Unfit::Foreign { at });
     }
     tail(log, world, mark.tip, at, at).await
@@ -128,7 +130,7 @@ async fn behind<L: EventLog>(log: &L, world: World, mark: &Mark) -> Result<Folde
 async fn whole<L: EventLog>(log: &L) -> Result<Folded, StartError> {
     let first = log.bounds().await?.first;
     let oldest = log.read(first).next().await.transpose()?;
-    let begins_late = oldest.is_some_and(|message| message.records.first().is_some_and(|it| it.record.seq > FIRST));
+    let begins_late = oldest.and_then(|message| message.content.first_seq()).is_some_and(|seq| seq > FIRST);
     if first > Position(1) || begins_late {
         return from_baseline(log, first).await;
     }
@@ -166,8 +168,8 @@ async fn tail<L: EventLog>(
     from: Position,
 ) -> Result<Folded, Unfit> {
     let mut position = log.bounds().await?.last;
-    let folded_at = tip_at;
-    let mut records = committed(log.read(from), tip);
+    let (folded_at, mut resume_at) = (tip_at, from);
+    let mut records = committed(log.read(from).read_ahead(), tip);
     while let Some(entry) = records.next().await {
         match entry? {
             Entry::Accepted { position: at, record, .. } => {
@@ -175,14 +177,19 @@ async fn tail<L: EventLog>(
                 if world.state.differs_from(record.record.state_hash) {
                     return Err(Unfit::Diverged(record.record.seq));
                 }
-                (tip_at, position) = (at, position.max(at));
+                (tip_at, resume_at, position) = (at, at, position.max(at));
             }
             // Of these, the state has had its part before.
             Entry::Void { position: at, .. } if at == folded_at => {}
-            Entry::Void { position, record, reason } => {
-                tracing::info!(%position, seq = %record.record.seq, %reason, "a record in the log is void");
+            Entry::Void { position: at, record, reason } => {
+                tracing::info!(position = %at, seq = %record.record.seq, %reason, "a record in the log is void");
+                position = position.max(at);
+            }
+            Entry::Part { position: at, .. } => position = position.max(at),
+            Entry::Unfinished { last, part } => {
+                tracing::info!(%last, "a record in the log is void, it ends with {part}");
             }
         }
     }
-    Ok(Folded { world, tip: records.tip(), tip_at, position, kept: None })
+    Ok(Folded { world, tip: records.tip(), tip_at, resume_at, position, kept: None })
 }

@@ -45,7 +45,9 @@ pub enum SubmitError {
     Busy { limit: usize, retry_after_s: u64 },
     #[error("the log takes no writes at the moment: {reason}")]
     LogUnavailable { reason: String, retry_after_s: u64 },
-    #[error("the command makes a record of {bytes} bytes, but the log takes {limit} at most: split it")]
+    #[error(
+        "the command makes a record of {bytes} bytes, but the log takes {limit} at most, in all of its parts: split it"
+    )]
     TooLarge { bytes: usize, limit: usize },
     #[error("this master does not lead; {}", who_leads(.leader.as_ref()))]
     NotLeading { leader: Option<KnownLeader>, retry_after_s: u64 },

@@ -2,27 +2,31 @@
 //!
 //! One append is in flight; the next batch is decided meanwhile, from a world that already has the records in flight.
 //! When an append fails, that world is dropped and made anew from what is durable.
+//!
+//! A record that is larger than a message is a batch of its own, and its append is that of all of its parts. When one of them
+//! is refused, those before it stay in the log as void, and the loop goes on behind them.
 
+mod deciding;
+
+use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use eventlog::{AppendError, Bounds, EventLog, ReadError};
-use model::{CommandKind, Epoch, Position, Principal, Record, SealedRecord, Seq, Timestamp, Tip};
+use model::{Epoch, Position, Record, SealedRecord, Seq, Tip};
 use scheduler::World;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use crate::batch::{Batch, Submission};
 use crate::config::Config;
-use crate::environment::Environment;
 use crate::handle::SubmitError;
-use crate::minting::mint;
 use crate::node::Order;
 use crate::peers::{Peers, Says, Signs};
 use crate::publisher::Publisher;
-use crate::pursuit;
+use crate::pursuit::{self, Refused};
 use crate::reads::Reads;
 
 /// How long the loop leaves a log alone that refused an append, unless somebody submits a command.
@@ -31,8 +35,6 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 const STOP_PATIENCE: Duration = Duration::from_secs(5);
 /// How often a leader that has nothing to append looks whether somebody else has.
 const LOOK_AT_END_INTERVAL: Duration = Duration::from_secs(1);
-/// What a record gains when it carries the state's hash.
-const STATE_HASH_BYTES: usize = 64;
 
 pub(crate) struct Leader<L> {
     pub(crate) log: Arc<L>,
@@ -43,8 +45,13 @@ pub(crate) struct Leader<L> {
     pub(crate) tip: Tip,
     /// The end of what is durable.
     pub(crate) durable: Tip,
+    /// The message that holds the last durable record.
+    pub(crate) durable_at: Position,
+    /// The end of the log. Behind what is durable, parts of a record may be that was given up.
     pub(crate) position: Position,
     pub(crate) inbox: mpsc::Receiver<Submission>,
+    /// Taken from the inbox, but there was no room in the batch; the next one begins with these.
+    pub(crate) deferred: VecDeque<Submission>,
     pub(crate) reads: Arc<Reads>,
     pub(crate) publisher: Publisher,
     pub(crate) peers: Arc<Peers>,
@@ -89,10 +96,12 @@ pub(crate) struct Leaving {
 pub(crate) struct Left {
     pub(crate) ending: Ending,
     pub(crate) tip: Tip,
+    /// The message that holds the tip.
+    pub(crate) tip_at: Position,
     pub(crate) position: Position,
 }
 
-type Appending = Pin<Box<dyn Future<Output = Result<Position, AppendError>> + Send>>;
+type Appending = Pin<Box<dyn Future<Output = Result<Position, Refused>> + Send>>;
 type Looking = Pin<Box<dyn Future<Output = Result<Bounds, ReadError>> + Send>>;
 
 struct InFlight {
@@ -109,7 +118,7 @@ impl<L: EventLog> Leader<L> {
         if let Some(Leaving { ending: Ending::HandedOver, to, .. }) = &self.leaving {
             self.peers.say(self.log.as_ref(), &self.config, &self.reads, Says::HandsOver { to: to.clone() }).await;
         }
-        Ok(Left { ending, tip: self.durable, position: self.position })
+        Ok(Left { ending, tip: self.durable, tip_at: self.durable_at, position: self.position })
     }
 
     async fn lead(&mut self, orders: &mut mpsc::Receiver<Order>) -> Result<Ending, String> {
@@ -120,6 +129,7 @@ impl<L: EventLog> Leader<L> {
         let mut look_at = Instant::now() + LOOK_AT_END_INTERVAL;
         self.answered_at = Instant::now();
         loop {
+            self.take_deferred(&mut next);
             self.allocate_if_due(&mut next);
             if in_flight.is_none() && !next.is_empty() {
                 let batch = std::mem::replace(&mut next, Batch::new(self.tip));
@@ -141,7 +151,7 @@ impl<L: EventLog> Leader<L> {
                 biased;
                 outcome = append_outcome(&mut in_flight), if in_flight.is_some() => {
                     let Some(sent) = in_flight.take() else { continue };
-                    if !matches!(outcome, Err(AppendError::Unavailable { .. })) {
+                    if !matches!(outcome, Err(Refused { why: AppendError::Unavailable { .. }, .. })) {
                         self.answered_at = Instant::now();
                     }
                     if let Some(why) = self.settle(sent, outcome, &mut next).await? {
@@ -201,102 +211,16 @@ impl<L: EventLog> Leader<L> {
     /// Refuses what has come in and was not decided.
     async fn turn_away(&mut self) {
         self.inbox.close();
-        while let Some(submission) = self.inbox.recv().await {
+        while let Some(submission) = self.next_left().await {
             let _gone = submission.reply.send(Err(SubmitError::NotLeading { leader: None, retry_after_s: 1 }));
         }
     }
 
-    /// How many more submissions the batch takes.
-    fn room_in(&self, next: &Batch) -> usize {
-        let full = next.bytes >= self.log.max_message_bytes() / 2;
-        if full { 0 } else { self.config.batch_limit.saturating_sub(next.records.len()) }
-    }
-
-    fn take(&mut self, Submission { principal, kind, reply }: Submission, next: &mut Batch) {
-        match self.decide(principal, kind, next) {
-            Ok(Some(record)) => next.answer_with_record(reply, record),
-            Ok(None) => next.answer_without_record(reply, self.tip.seq, self.tip.epoch),
-            Err(why) => next.refuse(reply, why),
-        }
-    }
-
-    /// Decides one command and applies it speculatively.
-    fn decide(
-        &mut self,
-        principal: Principal,
-        kind: CommandKind,
-        next: &mut Batch,
-    ) -> Result<Option<Arc<Record>>, SubmitError> {
-        let began_at = Instant::now();
-        let cause = mint(self.config.environment.as_ref(), principal, kind, self.world.state.at);
-        let events = scheduler::decide(&self.world, &cause)?;
-        if events.is_empty() && !self.has_to_be_recorded(&cause.kind, next) {
-            return Ok(None);
-        }
-        let (seq, epoch) = (self.tip.seq.next(), self.tip.epoch);
-        let record = Record { seq, epoch, previous: self.tip.hash, cause, events, state_hash: None };
-        let sealed = self.seal_and_apply(record, next.bytes)?;
-        self.tip = Tip { seq, epoch, hash: sealed.hash };
-        let record = Arc::clone(&sealed.record);
-        next.push(sealed, self.tip, began_at);
-        self.allocation = match self.allocation {
-            Allocation::Settled => Allocation::Due,
-            other => other,
-        };
-        Ok(Some(record))
-    }
-
-    /// What has nothing to say is recorded all the same where the log has to answer for it:
-    /// - While it refuses, somebody has to find out when it takes writes again, and clients that ask for the health first
-    ///   would wait for ever.
-    /// - Where others may lead by now, "there is nothing to do" would be said from a state that is not the last one.
-    fn has_to_be_recorded(&self, kind: &CommandKind, next: &Batch) -> bool {
-        let may_be_deposed = self.config.standby.is_some() && *kind != CommandKind::Allocate;
-        let has_to_try = self.is_refused && *kind == CommandKind::Allocate;
-        (may_be_deposed || has_to_try) && next.records.is_empty()
-    }
-
-    fn seal_and_apply(&mut self, record: Record, batch_bytes: usize) -> Result<SealedRecord, SubmitError> {
-        let sealed = record.seal();
-        let limit = self.log.max_message_bytes();
-        let bytes = sealed.bytes.len() + STATE_HASH_BYTES;
-        if bytes + batch_bytes > limit {
-            return Err(if batch_bytes == 0 {
-                SubmitError::TooLarge { bytes, limit }
-            } else {
-                SubmitError::Busy { limit: self.config.batch_limit, retry_after_s: 1 }
-            });
-        }
-        self.world.apply(&sealed.record);
-        if !sealed.record.seq.0.is_multiple_of(self.config.state_hash_interval) {
-            return Ok(sealed);
-        }
-        let state_hash = Some(self.world.state.kept_hash());
-        Ok(Record { state_hash, ..Record::clone(&sealed.record) }.seal())
-    }
-
-    /// Ends a batch with an allocation when anything was decided since the last one.
-    fn allocate_if_due(&mut self, next: &mut Batch) {
-        if self.allocation != Allocation::Due || self.leaving.is_some() || self.room_in(next) == 0 {
-            return;
-        }
-        match self.decide(Principal::new("master"), CommandKind::Allocate, next) {
-            Ok(Some(record)) if !record.events.is_empty() => {}
-            Ok(_) => self.allocation = Allocation::Settled,
-            Err(why) => {
-                tracing::error!(%why, "the allocation was refused");
-                self.allocation = Allocation::NotBefore(Instant::now() + RETRY_AFTER);
-            }
-        }
-    }
-
-    fn allocation_wakes_at(&self) -> Option<Instant> {
-        match self.allocation {
-            Allocation::Due => None,
-            Allocation::NotBefore(at) => Some(at),
-            Allocation::Settled => {
-                self.world.next_allocation_at().map(|at| instant_of(at, self.config.environment.as_ref()))
-            }
+    /// A submission that was not decided.
+    async fn next_left(&mut self) -> Option<Submission> {
+        match self.deferred.pop_front() {
+            Some(submission) => Some(submission),
+            None => self.inbox.recv().await,
         }
     }
 
@@ -306,26 +230,33 @@ impl<L: EventLog> Leader<L> {
             return self.publish(batch).await.map(|()| None);
         }
         let (log, reads, after) = (Arc::clone(&self.log), Arc::clone(&self.reads), self.position);
-        let records: Arc<[SealedRecord]> = batch.records.clone().into();
+        let Some(messages) = batch.messages(log.max_message_bytes()) else {
+            return Err(format!("record {} is too large for the log, and was decided all the same", batch.tip.seq));
+        };
         crate::metrics::batch_sent(&batch);
         if self.config.sabotage.shows_before_durable {
             let nothing = Batch::new(batch.tip);
             self.publish(std::mem::replace(&mut batch, nothing)).await?;
         }
-        let appending: Appending = Box::pin(async move { pursuit::append(log.as_ref(), after, records, &reads).await });
+        let appending: Appending =
+            Box::pin(async move { pursuit::append(log.as_ref(), after, messages, &reads).await });
         Ok(Some(InFlight { batch, began_at: Instant::now(), appending }))
     }
 
     async fn settle(
         &mut self,
         sent: InFlight,
-        outcome: Result<Position, AppendError>,
+        outcome: Result<Position, Refused>,
         next: &mut Batch,
     ) -> Result<Option<String>, String> {
+        let outcome = outcome.map_err(|Refused { why, position }| {
+            self.position = position;
+            why
+        });
         match outcome {
             Ok(position) => {
                 crate::metrics::batch_durable(&sent.batch, sent.began_at);
-                self.position = position;
+                (self.position, self.durable_at) = (position, position);
                 self.durable = sent.batch.tip;
                 if std::mem::take(&mut self.is_refused) {
                     tracing::info!("the log takes writes again");
@@ -406,7 +337,7 @@ async fn look_outcome(looking: &mut Option<Looking>) -> Result<Bounds, ReadError
     }
 }
 
-async fn append_outcome(in_flight: &mut Option<InFlight>) -> Result<Position, AppendError> {
+async fn append_outcome(in_flight: &mut Option<InFlight>) -> Result<Position, Refused> {
     match in_flight {
         Some(sent) => sent.appending.as_mut().await,
         None => std::future::pending().await,
@@ -418,10 +349,6 @@ async fn wait_until(at: Option<Instant>) {
         Some(at) => tokio::time::sleep_until(at).await,
         None => std::future::pending().await,
     }
-}
-
-fn instant_of(at: Timestamp, environment: &dyn Environment) -> Instant {
-    Instant::now() + Duration::from_millis(at.ms_since(environment.now()))
 }
 
 /// The record that begins a leadership.

@@ -45,4 +45,6 @@ pub use recovery::{Running, StartError, start};
 pub use role::{KnownLeader, Role};
 pub use scheduler::Rejection;
 pub use stream::{Follow, StreamError};
-pub use trimming::{BASELINES_KEPT, TrimmingError, load_baseline, trim_behind_baselines, write_baseline};
+pub use trimming::{
+    BASELINES_KEPT, TrimmingError, load_baseline, trim_behind_baselines, trimmable_behind, write_baseline,
+};

@@ -4,6 +4,7 @@
 //! Whoever appends the next epoch's first record behind the end of the log leads; there is no other election. Silence, and
 //! what the masters tell each other, only say when to try.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -57,6 +58,10 @@ pub(crate) struct Node<L> {
     pub(crate) stop: watch::Receiver<bool>,
     /// The end of what the reads have.
     pub(crate) tip: Tip,
+    /// Where reading goes on after an interruption: the message that holds the tip, or the one behind it. What is read again
+    /// changes nothing, and a record in parts needs all of them.
+    pub(crate) resume_at: Position,
+    /// The end of the log, as far as it was read.
     pub(crate) position: Position,
     /// The last epoch that this master tried to begin. If its record turns up in the log, it leads.
     pub(crate) candidacy: Option<Hash>,
@@ -128,8 +133,10 @@ impl<L: EventLog> Node<L> {
             world,
             tip,
             durable: tip,
+            durable_at: self.resume_at,
             position,
             inbox,
+            deferred: VecDeque::new(),
             reads: Arc::clone(&self.reads),
             publisher,
             peers: Arc::clone(&self.peers),
@@ -144,12 +151,12 @@ impl<L: EventLog> Node<L> {
         contact.abort();
         frameworks.abort();
         self.leads.send_replace(false);
-        let Left { ending, tip, position } = left?;
+        let Left { ending, tip, tip_at, position } = left?;
         self.door.send_replace(if ending == Ending::Stopped { Door::Stopping } else { Door::Shut });
         // Everything that is durable becomes visible.
         let _published = publishing.await;
         self.sessions.end();
-        (self.tip, self.position) = (tip, position);
+        (self.tip, self.resume_at, self.position) = (tip, tip_at, position);
         if self.config.standby.is_some() {
             match &ending {
                 Ending::Deposed(_) => self.peers.leader_lives(),
@@ -177,7 +184,7 @@ impl<L: EventLog> Node<L> {
                 Ok(()) = self.stop.changed() => return Ok(Next::Stop),
                 entry = records.next() => match self.take(entry)? {
                     Taken::Record { begins_own_epoch: true } => return Ok(Next::Lead),
-                    Taken::Record { .. } => self.peers.leader_lives(),
+                    Taken::Record { .. } | Taken::Part => self.peers.leader_lives(),
                     Taken::Void => {}
                     Taken::Nothing(reason) => {
                         self.reads.set_writable(Err(reason));
@@ -213,9 +220,9 @@ impl<L: EventLog> Node<L> {
         self.hold_back_until.map_or(at, |until| at.max(until))
     }
 
-    /// What is in the log behind the reads. The last message is read again, as it may have been left in its middle.
+    /// What is in the log behind the reads. The tip's message is read again, as it may have been left in its middle.
     fn records(&self) -> Committed {
-        committed(self.log.tail(self.position), self.tip)
+        committed(self.log.tail(self.resume_at), self.tip)
     }
 
     fn take(&mut self, entry: Option<Result<Entry, ReadError>>) -> Result<Taken, String> {
@@ -233,6 +240,19 @@ impl<L: EventLog> Node<L> {
                 }
                 Ok(Taken::Void)
             }
+            Some(Ok(Entry::Part { position, .. })) => {
+                if position <= self.position {
+                    return Ok(Taken::Void);
+                }
+                self.position = position;
+                Ok(Taken::Part)
+            }
+            Some(Ok(Entry::Unfinished { last, part })) => {
+                if last >= self.position {
+                    tracing::info!(%last, "a record in the log is void, it ends with {part}");
+                }
+                Ok(Taken::Void)
+            }
             Some(Err(ReadError::Unavailable { reason })) => Ok(Taken::Nothing(reason)),
             Some(Err(error)) => Err(unreadable(&error)),
             None => Err("the log was closed".to_owned()),
@@ -241,7 +261,7 @@ impl<L: EventLog> Node<L> {
 
     fn advance(&mut self, position: Position, tip: Tip, records: &[SealedRecord]) {
         self.reads.apply(records, tip, position);
-        (self.position, self.tip) = (position, tip);
+        (self.position, self.resume_at, self.tip) = (position, position, tip);
     }
 
     /// Tries to begin an epoch. None: somebody else was quicker, or the log cannot be reached.
@@ -266,7 +286,7 @@ impl<L: EventLog> Node<L> {
         let world = World::of(self.reads.state().clone());
         let sealed = begin_epoch(&world, self.tip, &self.config).map_err(|why| why.to_string())?;
         self.candidacy = Some(sealed.hash);
-        let appended = self.log.append(Some(self.position), Arc::new([sealed.clone()])).await;
+        let appended = self.log.append(Some(self.position), vec![sealed.clone()].into()).await;
         // Whatever became of it, the next try waits.
         self.peers.leader_lives();
         match appended {
@@ -287,12 +307,12 @@ impl<L: EventLog> Node<L> {
     /// cannot be read.
     async fn catch_up(&mut self) -> Result<Option<bool>, String> {
         let Ok(bounds) = self.log.bounds().await else { return Ok(None) };
-        let mut records = committed(self.log.read(self.position), self.tip);
+        let mut records = committed(self.log.read(self.resume_at), self.tip);
         let mut own_epoch = None;
         while self.position < bounds.last || !records.is_drained() {
             match self.take(records.next().await) {
                 Ok(Taken::Record { begins_own_epoch: true }) => own_epoch = Some(self.tip.epoch),
-                Ok(Taken::Record { .. } | Taken::Void) => {}
+                Ok(Taken::Record { .. } | Taken::Part | Taken::Void) => {}
                 Ok(Taken::Nothing(_)) => return Ok(None),
                 Err(why) => return Err(why),
             }
@@ -317,6 +337,9 @@ enum Taken {
     Record {
         begins_own_epoch: bool,
     },
+    /// One more part of a record that is not whole yet.
+    Part,
+    /// Nothing new that counts.
     Void,
     /// The log cannot be read at the moment.
     Nothing(String),
@@ -343,6 +366,6 @@ pub(crate) async fn lead_alone<L: EventLog>(
     config: &Config,
 ) -> Result<(SealedRecord, Position), StartError> {
     let sealed = begin_epoch(world, tip, config)?;
-    let position = log.append(Some(position), Arc::new([sealed.clone()])).await?;
+    let position = log.append(Some(position), vec![sealed.clone()].into()).await?;
     Ok((sealed, position))
 }

@@ -91,7 +91,8 @@ impl Running {
 
 /// Folds the log, and begins to lead, or to follow where there may be other masters.
 pub async fn start<L: EventLog>(log: Arc<L>, config: Config) -> Result<(Handle, Running), StartError> {
-    let Folded { mut world, mut tip, mut tip_at, mut position, kept } = fold(log.as_ref(), &config).await?;
+    let Folded { mut world, mut tip, mut tip_at, mut resume_at, mut position, kept } =
+        fold(log.as_ref(), &config).await?;
     let environment = Arc::clone(&config.environment);
     let leads_already = match config.standby {
         Some(_) => false,
@@ -99,7 +100,7 @@ pub async fn start<L: EventLog>(log: Arc<L>, config: Config) -> Result<(Handle, 
             let (sealed, at) = lead_alone(log.as_ref(), &world, tip, position, &config).await?;
             world.apply(&sealed.record);
             tip = Tip { seq: sealed.record.seq, epoch: sealed.record.epoch, hash: sealed.hash };
-            (tip_at, position) = (at, at);
+            (tip_at, resume_at, position) = (at, at, at);
             true
         }
     };
@@ -150,6 +151,7 @@ pub async fn start<L: EventLog>(log: Arc<L>, config: Config) -> Result<(Handle, 
         orders,
         stop,
         tip,
+        resume_at,
         position,
         candidacy: None,
         hold_back_until: None,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use eventlog::{Baseline, BaselineError, Bounds, EventLog, ReadError, TrimError};
+use eventlog::{Baseline, BaselineError, Bounds, EventLog, ReadError, TrimError, beginning_of};
 use model::{Position, Timestamp, Tip};
 use snapshot::{Loaded, Mark, SnapshotError};
 use state::State;
@@ -75,6 +75,14 @@ pub async fn write_baseline<L: EventLog>(
     Ok(baseline)
 }
 
+/// The last message that may go while a baseline stays: what is before the record that the baseline ends with, all of whose
+/// parts stay too.
+pub async fn trimmable_behind<L: EventLog>(log: &L, baseline: &Baseline) -> Result<Position, TrimmingError> {
+    let first = log.bounds().await?.first;
+    let kept = if baseline.position < first { first } else { beginning_of(log, baseline.position).await? };
+    Ok(Position(kept.0.saturating_sub(1)))
+}
+
 /// Trims the log up to the older one of its newest two baselines, after both were read back, and removes older ones. None
 /// while there are not two.
 pub async fn trim_behind_baselines<L: EventLog>(log: &L) -> Result<Option<Position>, TrimmingError> {
@@ -84,12 +92,13 @@ pub async fn trim_behind_baselines<L: EventLog>(log: &L) -> Result<Option<Positi
     for baseline in kept {
         load_baseline(log, baseline).await?;
     }
-    let Some(upto) = kept.first().and_then(|oldest| oldest.position.0.checked_sub(1)) else { return Ok(None) };
-    log.trim(Position(upto)).await?;
+    let Some(oldest) = kept.first() else { return Ok(None) };
+    let upto = trimmable_behind(log, oldest).await?;
+    log.trim(upto).await?;
     for baseline in gone {
         log.remove_baseline(baseline).await?;
     }
-    Ok(Some(Position(upto)))
+    Ok(Some(upto))
 }
 
 async fn in_background<T: Send + 'static>(
@@ -161,8 +170,14 @@ async fn is_due<L: EventLog>(
         return Ok(true);
     }
     let Some(max_age) = retention.max_age else { return Ok(false) };
-    let oldest = log.read(bounds.first).next().await.transpose()?;
-    let written_at = oldest.and_then(|message| Some(message.records.first()?.record.cause.at));
+    let mut messages = log.read(bounds.first);
+    let mut written_at = None;
+    // Parts do not say when; what is whole behind them is hardly younger.
+    while written_at.is_none()
+        && let Some(message) = messages.next().await.transpose()?
+    {
+        written_at = message.content.records().first().map(|sealed| sealed.record.cause.at);
+    }
     Ok(written_at.is_some_and(|at| Duration::from_millis(now.ms_since(at)) > max_age))
 }
 

@@ -1,12 +1,12 @@
 //! Formats for ever: what earlier versions wrote is read and folded as it was meant.
 //!
-//! Each `schemas/golden/NAME.log` holds sealed records, one after the other, as a version of Bayplan wrote them in a real
+//! Each `schemas/golden/NAME.log` holds sealed records and parts, one after the other, as a version of Bayplan wrote them in a real
 //! cluster; `NAME.ndjson` beside it says what they mean, a record per line. Files are added and never changed. A
 //! change of the code that makes one of these tests fail would make people's logs unreadable.
 
 use std::path::PathBuf;
 
-use model::{CodecError, FORMAT, SealedRecord, Tip};
+use model::{CodecError, FORMAT, NEWEST_FORMAT, PartsSoFar, Sealed, SealedRecord, Tip};
 use serde_json::Value;
 use state::State;
 
@@ -20,9 +20,31 @@ fn golden() -> Vec<PathBuf> {
     files
 }
 
+/// The records of a file, those that are in parts joined, and how many parts there are.
+fn read(file: &PathBuf) -> (Vec<SealedRecord>, usize) {
+    let bytes = std::fs::read(file).expect("readable");
+    let (mut rest, mut records, mut parts, mut so_far) = (&bytes[..], Vec::new(), 0, PartsSoFar::default());
+    while !rest.is_empty() {
+        let (sealed, taken) = Sealed::open(rest).unwrap_or_else(|error| panic!("{file:?}: {error}"));
+        rest = &rest[taken..];
+        match sealed {
+            Sealed::Record(record) => records.push(record),
+            Sealed::Part(part) => {
+                parts += 1;
+                records.extend(so_far.take(&part.part).unwrap_or_else(|error| panic!("{file:?}: {error}")).whole);
+            }
+        }
+    }
+    (records, parts)
+}
+
 fn records(file: &PathBuf) -> Vec<SealedRecord> {
-    SealedRecord::open_batch(&std::fs::read(file).expect("readable"))
-        .unwrap_or_else(|error| panic!("{file:?}: {error}"))
+    read(file).0
+}
+
+#[test]
+fn parts_are_among_them() {
+    assert!(golden().iter().any(|file| read(file).1 > 2));
 }
 
 #[test]
@@ -60,8 +82,8 @@ fn old_logs_fold_to_sound_states() {
 fn records_of_a_version_to_come_are_refused_and_named() {
     let mut bytes = std::fs::read(&golden()[0]).expect("readable");
     let format = bytes.iter().position(|byte| *byte == FORMAT).expect("the format stands in front");
-    bytes[format] = FORMAT + 1;
+    bytes[format] = NEWEST_FORMAT + 1;
     let refused = SealedRecord::open_batch(&bytes).expect_err("refused");
-    assert_eq!(refused, CodecError::NewerFormat { found: FORMAT + 1 });
+    assert_eq!(refused, CodecError::NewerFormat { found: NEWEST_FORMAT + 1 });
     assert!(refused.to_string().contains("use a newer bayplan"), "{refused}");
 }

@@ -11,10 +11,12 @@ mod container;
 mod deployment;
 pub mod engine_option;
 mod entity;
+mod envelope;
 mod event;
 mod explanation;
 mod framework;
 mod ids;
+mod part;
 mod ports;
 mod record;
 mod resources;
@@ -32,6 +34,7 @@ pub use constraint::{Constraint, ConstraintOperator};
 pub use container::{Container, DockerContainer, Network, Parameter, Volume, VolumeMode};
 pub use deployment::{ActionKind, Deployment, DeploymentAction, DeploymentOutcome, DeploymentStep};
 pub use entity::{Agent, App, Connection, Header, KillRequest, LaunchDelay, Offer, Row, Task, TaskFailure, Totals};
+pub use envelope::{CodecError, FORMAT, NEWEST_FORMAT, PART_FORMAT};
 pub use event::{Event, LaunchedTask, OfferBatch, OfferOutcome, RemovalReason, Waiting, WaitingCause};
 pub use explanation::{Explanation, Filter, Filtered};
 pub use framework::{
@@ -42,8 +45,9 @@ pub use ids::{
     AgentId, AppId, AppIdError, ClusterId, CommandId, DeploymentId, Epoch, FrameworkId, Hash, OfferId, Position, Seq,
     TaskId, UpdateId, UpdateUuid,
 };
+pub use part::{MAX_PARTS, Part, PartPlace, PartsSoFar, Sealed, SealedPart, Step};
 pub use ports::{PortRange, PortRanges, PortRangesError};
-pub use record::{CodecError, FORMAT, Record, SealedRecord, Tip, Void};
+pub use record::{Record, SealedRecord, Tip, Void};
 pub use resources::{AttributeValue, Attributes, Resources};
 pub use scalar::{Scalar, ScalarError};
 pub use task::{ExitStatus, KillReason, StatusReason, TaskState, TaskStatus};

@@ -1,19 +1,16 @@
 //! Records and their form in the log.
 //!
-//! A message of the log is a batch: sealed records, one after the other. A sealed record is a MessagePack
-//! array of three: the format's number, a CRC-32 of the body, and the body as `bin`. The body is the record as a
-//! MessagePack map (field names kept). Each body names the hash of the body before it, so that the accepted
-//! records form a chain.
+//! A message of the log is a batch: sealed records, one after the other. A sealed record is an [`envelope`] whose body is the
+//! record as a MessagePack map (field names kept). Each body names the hash of the body before it, so that the accepted
+//! records form a chain. What is larger than a message goes out in [parts](crate::SealedPart).
 
 use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::envelope::{self, CodecError, FORMAT, Opened, PART_FORMAT};
 use crate::{Command, Epoch, Event, Hash, Seq};
-
-/// The version of the record format that this code writes.
-pub const FORMAT: u8 = 1;
 
 /// One command and all that it led to: all of its events commit, or none.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -39,47 +36,38 @@ pub struct SealedRecord {
     pub hash: Hash,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum CodecError {
-    #[error("record is cut off or is not MessagePack: {0}")]
-    Malformed(String),
-    #[error("record has format {found}, but this version reads up to {FORMAT}: use a newer bayplan")]
-    NewerFormat { found: u8 },
-    #[error("record is damaged: its checksum is {computed:08x}, but it was written with {stored:08x}")]
-    Checksum { stored: u32, computed: u32 },
-}
-
 impl Record {
     #[must_use]
     pub fn seal(self) -> SealedRecord {
         let body = rmp_serde::to_vec_named(&self).expect("a record is plain data");
-        let bytes =
-            rmp_serde::to_vec(&Envelope { format: FORMAT, checksum: crc32fast::hash(&body), body: Bytes(&body) })
-                .expect("an envelope is plain data");
-        SealedRecord { hash: Hash(*blake3::hash(&body).as_bytes()), record: Arc::new(self), bytes: bytes.into() }
+        let bytes = envelope::seal(FORMAT, &body).into();
+        SealedRecord { hash: Hash(*blake3::hash(&body).as_bytes()), record: Arc::new(self), bytes }
+    }
+
+    /// Whether it begins an epoch. Such a record is never in parts, so that an election is one append.
+    #[must_use]
+    pub fn begins_epoch(&self) -> bool {
+        matches!(self.events.first(), Some(Event::EpochStarted { .. }))
     }
 }
 
 impl SealedRecord {
     /// Reads the first record of `bytes`, and how many bytes it took.
     pub fn open(bytes: &[u8]) -> Result<(Self, usize), CodecError> {
-        let mut rest = bytes;
-        let mut reader = rmp_serde::Deserializer::new(&mut rest);
-        let (format, stored, body) = <(u8, u32, OwnedBytes)>::deserialize(&mut reader)
-            .map_err(|error| CodecError::Malformed(error.to_string()))?;
-        drop(reader);
-        let taken = bytes.len() - rest.len();
-        if format > FORMAT {
-            return Err(CodecError::NewerFormat { found: format });
-        }
-        let computed = crc32fast::hash(&body.0);
-        if computed != stored {
-            return Err(CodecError::Checksum { stored, computed });
+        let opened = envelope::open(bytes)?;
+        let taken = opened.taken;
+        Self::of(&opened, &bytes[..taken]).map(|sealed| (sealed, taken))
+    }
+
+    /// The record in an envelope, and the envelope's bytes.
+    pub(crate) fn of(opened: &Opened, bytes: &[u8]) -> Result<Self, CodecError> {
+        if opened.format == PART_FORMAT {
+            return Err(CodecError::Misplaced);
         }
         let record: Record =
-            rmp_serde::from_slice(&body.0).map_err(|error| CodecError::Malformed(error.to_string()))?;
-        let hash = Hash(*blake3::hash(&body.0).as_bytes());
-        Ok((Self { record: Arc::new(record), bytes: bytes[..taken].into(), hash }, taken))
+            rmp_serde::from_slice(&opened.body).map_err(|error| CodecError::Malformed(error.to_string()))?;
+        let hash = Hash(*blake3::hash(&opened.body).as_bytes());
+        Ok(Self { record: Arc::new(record), bytes: bytes.into(), hash })
     }
 
     /// Reads every record of a message.
@@ -91,45 +79,6 @@ impl SealedRecord {
             message = &message[taken..];
         }
         Ok(batch)
-    }
-}
-
-#[derive(Serialize)]
-struct Envelope<'a> {
-    format: u8,
-    checksum: u32,
-    body: Bytes<'a>,
-}
-
-struct Bytes<'a>(&'a [u8]);
-
-impl Serialize for Bytes<'_> {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_bytes(self.0)
-    }
-}
-
-struct OwnedBytes(Vec<u8>);
-
-impl<'de> Deserialize<'de> for OwnedBytes {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor;
-        impl serde::de::Visitor<'_> for Visitor {
-            type Value = OwnedBytes;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("the body of a record")
-            }
-
-            fn visit_bytes<E: serde::de::Error>(self, bytes: &[u8]) -> Result<OwnedBytes, E> {
-                Ok(OwnedBytes(bytes.to_vec()))
-            }
-
-            fn visit_byte_buf<E: serde::de::Error>(self, bytes: Vec<u8>) -> Result<OwnedBytes, E> {
-                Ok(OwnedBytes(bytes))
-            }
-        }
-        deserializer.deserialize_byte_buf(Visitor)
     }
 }
 
@@ -157,8 +106,7 @@ impl Tip {
     /// the next, if it starts it), its number is the last + 1 and it names the record before it.
     pub fn accept(&self, sealed: &SealedRecord) -> Result<Self, Void> {
         let record = &sealed.record;
-        let starts = matches!(record.events.first(), Some(Event::EpochStarted { .. }));
-        let current = if starts { self.epoch.next() } else { self.epoch };
+        let current = if record.begins_epoch() { self.epoch.next() } else { self.epoch };
         if record.epoch != current {
             return Err(Void::Epoch { found: record.epoch, current });
         }
@@ -175,6 +123,7 @@ impl Tip {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::envelope::NEWEST_FORMAT;
     use crate::{ClusterId, CommandId, CommandKind, Principal, Timestamp};
 
     fn record(tip: &Tip, starts: bool) -> Record {
@@ -233,8 +182,9 @@ mod tests {
     fn a_newer_format_is_refused_by_name() {
         let good = record(&Tip::default(), true).seal();
         let mut bytes = good.bytes.to_vec();
-        bytes[1] = FORMAT + 1;
-        assert!(matches!(SealedRecord::open(&bytes), Err(CodecError::NewerFormat { found }) if found == FORMAT + 1));
+        bytes[1] = NEWEST_FORMAT + 1;
+        let newer = CodecError::NewerFormat { found: NEWEST_FORMAT + 1 };
+        assert_eq!(SealedRecord::open(&bytes), Err(newer));
     }
 
     #[test]

@@ -72,6 +72,8 @@ faults! {
     ClockStep = "clock-step",
     /// A task cannot be started, or takes long to start.
     LaunchTrouble = "launch-trouble",
+    /// The log takes small messages only, so that many a record goes out in parts.
+    SmallMessages = "small-messages",
 }
 
 impl std::str::FromStr for Fault {

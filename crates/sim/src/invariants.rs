@@ -12,9 +12,8 @@ mod started_once;
 mod truth;
 pub(crate) mod wanted;
 
-use std::sync::Arc;
-
-use model::{Hash, Position, Resources, SealedRecord, TaskId};
+use eventlog::Content;
+use model::{Hash, PartsSoFar, Resources, SealedRecord, TaskId};
 use protocol::agent::{Desired, Mark};
 
 pub(crate) use acknowledged::Answer;
@@ -27,6 +26,7 @@ pub(crate) type Found<T = ()> = Result<T, (&'static str, String)>;
 #[derive(Default)]
 pub(crate) struct Invariants {
     pub(crate) truth: Truth,
+    written: Joined,
     acknowledged: acknowledged::Acknowledged,
     conserved: conserved::Conserved,
     old_list: old_list::OldList,
@@ -38,9 +38,9 @@ pub(crate) struct Invariants {
 
 impl Invariants {
     /// The log took a message.
-    pub(crate) fn on_written(&mut self, position: Position, batch: &[SealedRecord]) -> Found {
-        for sealed in batch {
-            if !self.truth.accept(position, sealed) {
+    pub(crate) fn on_written(&mut self, content: &Content) -> Found {
+        for sealed in &self.written.join(content)? {
+            if !self.truth.accept(sealed) {
                 continue;
             }
             let record = &sealed.record;
@@ -102,11 +102,31 @@ impl Invariants {
     }
 
     /// The history is over; `log` holds every message from the first.
-    pub(crate) fn at_the_end(&self, log: &[(Position, Arc<[SealedRecord]>)]) -> Found {
+    pub(crate) fn at_the_end(&self, log: &[Content]) -> Found {
         let records = replay::at_the_end(&self.truth, &self.shown, log)?;
         self.acknowledged.at_the_end(&records)?;
         overcommit::check(&self.truth)?;
         self.conserved.at_the_end(&self.truth.state)
+    }
+}
+
+/// The records of a log, message by message: those in parts where their last part is.
+#[derive(Default)]
+struct Joined(PartsSoFar);
+
+impl Joined {
+    fn join(&mut self, content: &Content) -> Found<Vec<SealedRecord>> {
+        match content {
+            Content::Records(records) => {
+                self.0.give_up();
+                Ok(records.to_vec())
+            }
+            Content::Part(part) => {
+                let step = self.0.take(&part.part);
+                let step = step.map_err(|error| ("parts are what they say", error.to_string()))?;
+                Ok(step.whole.into_iter().collect())
+            }
+        }
     }
 }
 

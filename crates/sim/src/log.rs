@@ -9,8 +9,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use eventlog::{AppendError, Baseline, BaselineError, Bounds, EventLog, Messages, Notices, ReadError, TrimError};
-use model::{Position, SealedRecord, Seq};
+use eventlog::{
+    AppendError, Baseline, BaselineError, Bounds, Content, EventLog, Messages, Notices, ReadError, TrimError,
+};
+use model::{Position, Seq};
 use tokio::sync::oneshot;
 
 pub(crate) use servers::Servers;
@@ -22,6 +24,8 @@ use crate::world::{Dice, Place, World, sleep_ms};
 /// How long a writer waits before it holds an outcome for unknown.
 const APPEND_TIMEOUT: Duration = Duration::from_secs(2);
 const MAX_MESSAGE_BYTES: usize = 1 << 20;
+/// With `small-messages`: enough for the record that begins an epoch, which is never in parts.
+const SMALL_MESSAGE_BYTES: usize = 1_024;
 
 /// A master's way to the log.
 pub(crate) struct SimLog {
@@ -45,13 +49,13 @@ impl SimLog {
 }
 
 impl EventLog for SimLog {
-    async fn append(&self, after: Option<Position>, batch: Arc<[SealedRecord]>) -> Result<Position, AppendError> {
-        if batch.is_empty() {
+    async fn append(&self, after: Option<Position>, content: Content) -> Result<Position, AppendError> {
+        if content.first_seq().is_none() {
             return Err(AppendError::EmptyBatch);
         }
-        let message_bytes = eventlog::message_bytes(&batch);
-        if message_bytes > MAX_MESSAGE_BYTES {
-            return Err(AppendError::TooLarge { message_bytes, limit_bytes: MAX_MESSAGE_BYTES });
+        let (message_bytes, limit_bytes) = (content.size_bytes(), self.max_message_bytes());
+        if message_bytes > limit_bytes {
+            return Err(AppendError::TooLarge { message_bytes, limit_bytes });
         }
         let world = &self.world;
         if !world.network.is_open(self.place(), Place::Log) {
@@ -64,7 +68,7 @@ impl EventLog for SimLog {
             return Err(AppendError::Unknown { reason: "the simulated log does not answer".to_owned() });
         }
         let (told, outcome) = oneshot::channel();
-        let write = Write { after, batch, told: Some(told), from: self.place() };
+        let write = Write { after, content, told: Some(told), from: self.place() };
         // It goes its way whatever becomes of the writer.
         tokio::spawn(carry(Arc::clone(world), write));
         match tokio::time::timeout(APPEND_TIMEOUT, outcome).await {
@@ -74,7 +78,7 @@ impl EventLog for SimLog {
     }
 
     fn max_message_bytes(&self) -> usize {
-        MAX_MESSAGE_BYTES
+        if self.world.settings.faults.has(Fault::SmallMessages) { SMALL_MESSAGE_BYTES } else { MAX_MESSAGE_BYTES }
     }
 
     fn read(&self, from: Position) -> Messages {

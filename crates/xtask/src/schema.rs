@@ -12,8 +12,12 @@ pub(crate) struct Generated {
 }
 
 pub(crate) fn all() -> anyhow::Result<Vec<Generated>> {
-    let record = serde_json::to_string_pretty(&model::schema::record_schema())?;
-    Ok(vec![Generated { path: "schemas/record.schema.json", text: record + "\n" }])
+    let generated = [
+        ("schemas/record.schema.json", model::schema::record_schema()),
+        ("schemas/part.schema.json", model::schema::part_schema()),
+    ];
+    let text = |(path, schema)| Ok(Generated { path, text: serde_json::to_string_pretty(&schema)? + "\n" });
+    generated.into_iter().map(text).collect()
 }
 
 pub(crate) fn write(root: &Path) -> anyhow::Result<()> {

@@ -2,6 +2,7 @@
 
 mod bar;
 mod file;
+mod fitting;
 mod fold;
 mod info;
 mod place;
@@ -104,7 +105,7 @@ async fn trim<L: EventLog>(log: &L, trim: &Trim, session: &mut Session) -> Resul
         for older in log.baselines().await.map_err(failed)?.iter().filter(|older| **older != baseline) {
             log.remove_baseline(older).await.map_err(failed)?;
         }
-        let upto = Position(baseline.position.0.saturating_sub(1));
+        let upto = ::master::trimmable_behind(log, &baseline).await.map_err(failed)?;
         log.trim(upto).await.map_err(failed)?;
     } else if ::master::trim_behind_baselines(log).await.map_err(failed)?.is_none() {
         session.note(

@@ -11,14 +11,14 @@ use std::time::{Duration, Instant};
 use async_nats::client::Request;
 use async_nats::{HeaderMap, RequestErrorKind};
 use bytes::Bytes;
-use model::{Position, SealedRecord};
+use model::Position;
 use tokio::time::timeout;
 
 use super::api::{Ack, ApiError, EXPECTED_LAST_SEQUENCE, EXPECTED_STREAM, code};
 use super::link::{Link, Pauses, Trouble, parse};
 use super::options::MAX_RACES;
 use super::read;
-use crate::{AppendError, message_bytes};
+use crate::AppendError;
 
 /// What one message that was sent once came to.
 enum Sent {
@@ -33,10 +33,8 @@ enum Sent {
 pub(super) async fn append(
     link: &Arc<Link>,
     after: Option<Position>,
-    batch: &[SealedRecord],
+    message: Vec<u8>,
 ) -> Result<Position, AppendError> {
-    let mut message = Vec::with_capacity(message_bytes(batch));
-    batch.iter().for_each(|sealed| message.extend_from_slice(&sealed.bytes));
     let message = Bytes::from(message);
     let deadline = Instant::now() + link.options.append_timeout;
     if let Some(after) = after {
@@ -194,6 +192,5 @@ async fn whose(link: &Arc<Link>, position: Position, message: &Bytes, deadline: 
     let left = deadline.saturating_duration_since(Instant::now()).min(LONGEST);
     let mut messages = read::messages(link, position, Some(left));
     let found = timeout(left, messages.next()).await.ok()??.ok()?;
-    let bytes: Vec<u8> = found.records.iter().flat_map(|sealed| sealed.bytes.iter().copied()).collect();
-    Some(if bytes == message[..] { Whose::Ours } else { Whose::Foreign })
+    Some(if found.content.to_bytes() == message[..] { Whose::Ours } else { Whose::Foreign })
 }

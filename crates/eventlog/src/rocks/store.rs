@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Instant;
 
-use model::{CodecError, Position, SealedRecord};
+use model::{CodecError, Position};
 use nix::sys::statvfs::statvfs;
 use rocksdb::{DB, Direction, ErrorKind, IteratorMode, ReadOptions, WriteBatch};
 use tokio::sync::watch;
@@ -20,7 +20,7 @@ use super::Options;
 use super::folder::{cannot_open, lock, make_folder};
 use super::options::synced;
 use super::wal::{self, WalError};
-use crate::{AppendError, Bounds, Message, OpenError, ReadError, TrimError, message_bytes};
+use crate::{AppendError, Bounds, Content, Message, OpenError, ReadError, TrimError};
 
 /// What a reader gets at a time: at most this many messages, and no further one after this many bytes.
 const CHUNK_MESSAGES: usize = 256;
@@ -180,7 +180,7 @@ impl Store {
         self.database.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn append(&self, after: Option<Position>, batch: &[SealedRecord]) -> Result<Position, AppendError> {
+    pub(super) fn append(&self, after: Option<Position>, content: &Content) -> Result<Position, AppendError> {
         let mut writer = self.writer();
         self.check_free_space()?;
         self.make_writable(&mut writer)?;
@@ -188,8 +188,7 @@ impl Store {
         if let Some(expected) = after.filter(|expected| *expected != last) {
             return Err(AppendError::WrongLastPosition { expected, actual: last });
         }
-        let mut value = Vec::with_capacity(message_bytes(batch));
-        batch.iter().for_each(|sealed| value.extend_from_slice(&sealed.bytes));
+        let value = content.to_bytes();
         let position = last.next();
         match self.write(|database| database.put_opt(key(position), &value, &synced())) {
             Ok(()) => {

@@ -241,8 +241,6 @@ const CRC_TABLE: [u32; 256] = {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::conformance::Chain;
     use crate::{EventLog, Options, RocksLog};
@@ -253,7 +251,7 @@ mod tests {
         let log = RocksLog::open(root.path(), Options::default()).await.expect("the log opens");
         let mut chain = Chain::default();
         for padding in [1, 33_000, 200, 1, last_bytes] {
-            log.append(None, Arc::clone(&chain.batch(&[padding]))).await.expect("appends");
+            log.append(None, chain.batch(&[padding]).into()).await.expect("appends");
         }
         log.close().await;
         let [file] = &logs(root.path()).expect("the folder is readable")[..] else { panic!("there is one log") };

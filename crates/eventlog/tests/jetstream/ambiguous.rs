@@ -36,13 +36,13 @@ impl Setting {
         let (log, other) = (Arc::new(open(&disturbed).await), open(&undisturbed).await);
         let mut chain = Chain::default();
         let first = chain.batch(&[10]);
-        assert_eq!(log.append(Some(Position(0)), Arc::clone(&first)).await, Ok(Position(1)));
+        assert_eq!(log.append(Some(Position(0)), Arc::clone(&first).into()).await, Ok(Position(1)));
         Self { proxy, log, other, chain, first }
     }
 
     fn begin_to_append(&self, batch: &Arc<[SealedRecord]>) -> JoinHandle<Result<Position, AppendError>> {
         let (log, batch) = (Arc::clone(&self.log), Arc::clone(batch));
-        tokio::spawn(async move { log.append(Some(Position(1)), batch).await })
+        tokio::spawn(async move { log.append(Some(Position(1)), batch.into()).await })
     }
 
     async fn assert_holds(&self, second: &Arc<[SealedRecord]>) {
@@ -87,7 +87,7 @@ async fn a_lost_message_is_sent_again_unless_somebody_else_was_quicker() {
         setting.proxy.swallowed(message_bytes(&batch)).await;
         let foreign = Chain::default().batch(&[40]);
         if somebody_else {
-            assert_eq!(setting.other.append(Some(Position(1)), Arc::clone(&foreign)).await, Ok(Position(2)));
+            assert_eq!(setting.other.append(Some(Position(1)), Arc::clone(&foreign).into()).await, Ok(Position(2)));
         }
         setting.proxy.set(Mode::Pass);
         setting.proxy.cut();
@@ -115,14 +115,14 @@ async fn what_cannot_be_found_out_is_unknown() {
     setting.proxy.cut();
     let told = outcome(appending).await;
     assert!(matches!(told, Err(AppendError::Unknown { .. })), "{told:?}");
-    let told = setting.log.append(Some(Position(1)), Arc::clone(&batch)).await;
+    let told = setting.log.append(Some(Position(1)), Arc::clone(&batch).into()).await;
     assert!(matches!(told, Err(AppendError::Unavailable { .. })), "nothing is sent without a connection: {told:?}");
     setting.proxy.set(Mode::Pass);
     let fence = Chain::default().batch(&[50]);
-    assert_eq!(setting.other.append(Some(Position(1)), Arc::clone(&fence)).await, Ok(Position(2)));
+    assert_eq!(setting.other.append(Some(Position(1)), Arc::clone(&fence).into()).await, Ok(Position(2)));
     let log = &setting.log;
     eventually("the log is connected again", || async { log.bounds().await.is_ok() }).await;
-    let told = log.append(Some(Position(1)), batch).await;
+    let told = log.append(Some(Position(1)), batch.into()).await;
     let wrong = AppendError::WrongLastPosition { expected: Position(1), actual: Position(2) };
     assert_eq!(told, Err(wrong), "the fence keeps the late one out");
     setting.assert_holds(&fence).await;

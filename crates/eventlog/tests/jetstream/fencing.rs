@@ -17,9 +17,9 @@ const SENT_AHEAD: u64 = 20;
 async fn first_epoch(log: &JetStreamLog) -> Chain {
     let mut chain = Chain::default();
     let start: Arc<[SealedRecord]> = [chain.start()].into();
-    assert_eq!(log.append(Some(Position(0)), start).await, Ok(Position(1)));
+    assert_eq!(log.append(Some(Position(0)), start.into()).await, Ok(Position(1)));
     for position in 1..BEFORE {
-        log.append(Some(Position(position)), chain.batch(&[10])).await.expect("appends");
+        log.append(Some(Position(position)), chain.batch(&[10]).into()).await.expect("appends");
     }
     chain
 }
@@ -34,9 +34,9 @@ async fn a_deposed_leaders_late_append_is_refused() {
     let mut deposed = first_epoch(&old).await;
     let mut chain = deposed;
     let start: Arc<[SealedRecord]> = [chain.start()].into();
-    assert_eq!(new.append(Some(Position(BEFORE)), start).await, Ok(Position(BEFORE + 1)));
+    assert_eq!(new.append(Some(Position(BEFORE)), start.into()).await, Ok(Position(BEFORE + 1)));
     let wrong = AppendError::WrongLastPosition { expected: Position(BEFORE), actual: Position(BEFORE + 1) };
-    assert_eq!(old.append(Some(Position(BEFORE)), deposed.batch(&[10])).await, Err(wrong));
+    assert_eq!(old.append(Some(Position(BEFORE)), deposed.batch(&[10]).into()).await, Err(wrong));
     assert_eq!(old.bounds().await.map(|bounds| bounds.last), Ok(Position(BEFORE + 1)));
 }
 
@@ -51,7 +51,7 @@ async fn what_a_deposed_leader_sent_ahead_is_void() {
     let mut deposed = first_epoch(&log).await;
     let mut chain = deposed;
     let start: Arc<[SealedRecord]> = [chain.start()].into();
-    assert_eq!(log.append(Some(Position(BEFORE)), start).await, Ok(Position(BEFORE + 1)));
+    assert_eq!(log.append(Some(Position(BEFORE)), start.into()).await, Ok(Position(BEFORE + 1)));
 
     let old = client(&options).await;
     let sending = (BEFORE..BEFORE + SENT_AHEAD).map(|after| {
@@ -69,7 +69,7 @@ async fn what_a_deposed_leader_sent_ahead_is_void() {
 
     let end = log.bounds().await.expect("the log is there").last;
     assert_eq!(end, Position(BEFORE + SENT_AHEAD));
-    log.append(Some(end), chain.batch(&[10])).await.expect("the new leader goes on behind it");
+    log.append(Some(end), chain.batch(&[10]).into()).await.expect("the new leader goes on behind it");
     let mut records = committed(log.read(Position(1)), Tip::default());
     let mut void = Vec::new();
     while let Some(entry) = records.next().await {

@@ -96,7 +96,7 @@ async fn without_a_server_appends_are_refused_and_not_sent_later() {
     let told = writer.append().await;
     assert!(matches!(told, Err(AppendError::Unavailable { .. } | AppendError::Unknown { .. })), "{told:?}");
     for _ in 0..5 {
-        let told = log.append(Some(Position(3)), Chain::default().batch(&[10])).await;
+        let told = log.append(Some(Position(3)), Chain::default().batch(&[10]).into()).await;
         assert!(matches!(told, Err(AppendError::Unavailable { .. })), "{told:?}");
     }
     assert!(log.bounds().await.is_err(), "the end is not known");

@@ -102,7 +102,7 @@ async fn a_full_stream_refuses_writes_until_it_is_trimmed() {
     let refused = loop {
         let mut next = chain;
         let batch = next.batch(&[20_000]);
-        match log.append(Some(Position(batches.len() as u64)), Arc::clone(&batch)).await {
+        match log.append(Some(Position(batches.len() as u64)), Arc::clone(&batch).into()).await {
             Ok(_) => {
                 chain = next;
                 batches.push(batch);
@@ -116,7 +116,7 @@ async fn a_full_stream_refuses_writes_until_it_is_trimmed() {
     assert!(collect(log.read(Position(1))).await == Ok(expected(1, &batches)), "nothing was dropped");
     log.trim(Position(3)).await.expect("trims");
     let end = Position(batches.len() as u64);
-    assert_eq!(log.append(Some(end), chain.batch(&[20_000])).await, Ok(end.next()));
+    assert_eq!(log.append(Some(end), chain.batch(&[20_000]).into()).await, Ok(end.next()));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -143,7 +143,7 @@ async fn a_deleted_stream_is_neither_empty_nor_made_again() {
     open(&options).await;
     let error = log.bounds().await.expect_err("it is another stream").to_string();
     assert!(error.contains("made anew"), "{error}");
-    let told = log.append(Some(Position(5)), Chain::default().batch(&[1])).await;
+    let told = log.append(Some(Position(5)), Chain::default().batch(&[1]).into()).await;
     assert!(matches!(&told, Err(AppendError::Unavailable { reason }) if reason.contains("made anew")), "{told:?}");
 }
 
@@ -162,7 +162,7 @@ async fn a_damaged_message_is_named() {
         plain.request(subject(&options), Bytes::from(payload)).await.expect("the server takes it");
     }
     let behind = Chain::default().batch(&[7]);
-    assert_eq!(log.append(Some(Position(6)), Arc::clone(&behind)).await, Ok(Position(7)));
+    assert_eq!(log.append(Some(Position(6)), Arc::clone(&behind).into()).await, Ok(Position(7)));
 
     for mut messages in [log.read(Position(1)), log.tail(Position(1))] {
         for message in expected(1, &writer.batches) {

@@ -36,7 +36,7 @@ impl Writer {
             (chain, batch)
         });
         let end = self.end();
-        let outcome = match self.log.append(Some(end), Arc::clone(&batch)).await {
+        let outcome = match self.log.append(Some(end), Arc::clone(&batch).into()).await {
             Err(AppendError::WrongLastPosition { .. }) if settling => {
                 // It has arrived after all, because nobody else writes.
                 let found = collect(self.log.read(end.next())).await.expect("the log is readable");

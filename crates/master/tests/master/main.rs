@@ -4,5 +4,6 @@ mod agents;
 mod baselines;
 mod durability;
 mod leadership;
+mod parts;
 mod snapshots;
 mod support;

@@ -2,14 +2,14 @@
 //! gives. What was shown is noted, and compared at the end with the log from its first record on, and from a baseline.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use model::{Hash, Position, SealedRecord, Seq, Tip};
+use eventlog::Content;
+use model::{Hash, SealedRecord, Seq, Tip};
 use protocol::agent::Mark;
 use state::State;
 
-use super::Found;
 use super::truth::{Truth, attempt_of};
+use super::{Found, Joined};
 
 const NAME: &str = "a replay equals what was live";
 
@@ -43,14 +43,12 @@ impl Shown {
 }
 
 /// Which attempt each record of the log is of, of those that count.
-pub(super) fn at_the_end(
-    truth: &Truth,
-    shown: &Shown,
-    log: &[(Position, Arc<[SealedRecord]>)],
-) -> Found<BTreeMap<Seq, Option<u64>>> {
+pub(super) fn at_the_end(truth: &Truth, shown: &Shown, log: &[Content]) -> Found<BTreeMap<Seq, Option<u64>>> {
     let (mut tip, mut state) = (Tip::default(), State::default());
     let mut records = BTreeMap::new();
-    for sealed in log.iter().flat_map(|(_, batch)| batch.iter()) {
+    let mut joined = Joined::default();
+    let batches: Vec<Vec<SealedRecord>> = log.iter().map(|content| joined.join(content)).collect::<Found<_>>()?;
+    for sealed in batches.iter().flatten() {
         let Ok(next) = tip.accept(sealed) else { continue };
         tip = next;
         // As it is kept, not as it was handed over.

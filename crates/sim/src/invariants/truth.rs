@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use model::{Epoch, Event, Position, Record, SealedRecord, Seq, TaskId, Tip};
+use model::{Epoch, Event, Record, SealedRecord, Seq, TaskId, Tip};
 use protocol::agent::Mark;
 use state::State;
 
@@ -26,7 +26,7 @@ pub(super) struct Known {
 
 impl Truth {
     /// Whether the record counts.
-    pub(super) fn accept(&mut self, _position: Position, sealed: &SealedRecord) -> bool {
+    pub(super) fn accept(&mut self, sealed: &SealedRecord) -> bool {
         let Ok(tip) = self.tip.accept(sealed) else {
             self.void += 1;
             return false;

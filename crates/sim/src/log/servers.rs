@@ -1,11 +1,11 @@
 //! The log's servers: the messages, what is being synced, and what of it counts.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use eventlog::{AppendError, Bounds, MemoryLog, Message};
-use model::{Position, SealedRecord};
+use eventlog::{AppendError, Bounds, Content, MemoryLog, Message};
+use model::Position;
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::faults::Fault;
@@ -31,7 +31,7 @@ pub(crate) struct Servers {
 pub(super) struct Held {
     /// How many were trimmed.
     trimmed: u64,
-    messages: VecDeque<Arc<[SealedRecord]>>,
+    messages: VecDeque<Content>,
     /// How often power was lost.
     crashes: u64,
     /// How many reasons there are for which the servers cannot be used.
@@ -44,7 +44,7 @@ pub(super) struct Held {
 /// An append on its way.
 pub(crate) struct Write {
     pub(super) after: Option<Position>,
-    pub(super) batch: Arc<[SealedRecord]>,
+    pub(super) content: Content,
     pub(super) told: Option<oneshot::Sender<Result<Position, AppendError>>>,
     pub(super) from: Place,
 }
@@ -59,7 +59,7 @@ impl Write {
 
     /// The same once more, with nobody to wait for it.
     pub(super) fn again(&self) -> Self {
-        Self { after: self.after, batch: Arc::clone(&self.batch), told: None, from: self.from }
+        Self { after: self.after, content: self.content.clone(), told: None, from: self.from }
     }
 }
 
@@ -80,7 +80,7 @@ impl Servers {
     }
 
     pub(crate) fn size_bytes(&self) -> u64 {
-        self.held().messages.iter().map(|batch| eventlog::message_bytes(batch) as u64).sum()
+        self.held().messages.iter().map(|content| content.size_bytes() as u64).sum()
     }
 
     pub(crate) fn trim(&self, upto: Position) {
@@ -142,10 +142,8 @@ impl Servers {
     }
 
     /// Every message that is there.
-    pub(crate) fn everything(&self) -> Vec<(Position, Arc<[SealedRecord]>)> {
-        let held = self.held();
-        let batches = held.messages.iter().zip(held.trimmed + 1..);
-        batches.map(|(batch, at)| (Position(at), Arc::clone(batch))).collect()
+    pub(crate) fn everything(&self) -> Vec<Content> {
+        self.held().messages.iter().cloned().collect()
     }
 
     /// Some messages from `from` to `upto`; the error is the first one that is there.
@@ -155,8 +153,8 @@ impl Servers {
             return Err(Position(held.trimmed + 1));
         }
         let skipped = usize::try_from(from.0 - held.trimmed - 1).unwrap_or(usize::MAX);
-        let batches = held.messages.iter().skip(skipped).zip(from.0..=upto.0).take(limit);
-        Ok(batches.map(|(batch, at)| Message { position: Position(at), records: batch.to_vec() }).collect())
+        let contents = held.messages.iter().skip(skipped).zip(from.0..=upto.0).take(limit);
+        Ok(contents.map(|(content, at)| Message { position: Position(at), content: content.clone() }).collect())
     }
 }
 
@@ -186,16 +184,19 @@ impl World {
         if let Some(expected) = write.after.filter(|expected| *expected != last && !self.has_plant(Plant::FenceOff)) {
             return Err(AppendError::WrongLastPosition { expected, actual: last });
         }
-        held.messages.push_back(Arc::clone(&write.batch));
+        held.messages.push_back(write.content.clone());
         let position = last.next();
         let has_run_away = held.messages.len() > MAX_MESSAGES;
         drop(held);
         if has_run_away {
             self.violate("bounded", format!("the log has more than {MAX_MESSAGES} messages"));
         }
-        let first = write.batch.first().map_or(0, |sealed| sealed.record.seq.0);
-        self.note("written", &[position.0, first, write.batch.len() as u64]);
-        self.observe(|invariants| invariants.on_written(position, &write.batch));
+        let first = write.content.first_seq().map_or(0, |seq| seq.0);
+        self.note("written", &[position.0, first, write.content.records().len() as u64]);
+        if matches!(write.content, Content::Part(_)) {
+            self.struck(Fault::SmallMessages);
+        }
+        self.observe(|invariants| invariants.on_written(&write.content));
         if has_crashed {
             self.struck(Fault::LogCrash);
             return Err(unknown());

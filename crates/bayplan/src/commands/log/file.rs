@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, ensure};
 use eventlog::{Message, Messages, NextChunk, ReadError, Source};
-use model::{CodecError, Position, SealedRecord};
+use model::{CodecError, Position};
 
 const MAGIC: &[u8] = b"bayplan-log 1\n";
 /// A length beyond it is damage, not data.
@@ -50,12 +50,12 @@ impl Writer {
         self.out.write_all(bytes).with_context(|| format!("cannot write {}", self.path.display()))
     }
 
-    fn frame(&mut self, kind: Kind, number: u64, parts: &[&[u8]]) -> anyhow::Result<()> {
-        let length: usize = parts.iter().map(|part| part.len()).sum();
+    fn frame(&mut self, kind: Kind, number: u64, pieces: &[&[u8]]) -> anyhow::Result<()> {
+        let length: usize = pieces.iter().map(|piece| piece.len()).sum();
         self.write(&[kind as u8])?;
         self.write(&number.to_be_bytes())?;
         self.write(&(length as u64).to_be_bytes())?;
-        parts.iter().try_for_each(|part| self.write(part))
+        pieces.iter().try_for_each(|piece| self.write(piece))
     }
 
     pub(super) fn baseline(&mut self, position: Position, bytes: &[u8]) -> anyhow::Result<()> {
@@ -64,8 +64,8 @@ impl Writer {
 
     pub(super) fn message(&mut self, message: &Message) -> anyhow::Result<()> {
         self.messages += 1;
-        let parts: Vec<&[u8]> = message.records.iter().map(|sealed| &sealed.bytes[..]).collect();
-        self.frame(Kind::Message, message.position.0, &parts)
+        let pieces: Vec<&[u8]> = message.content.pieces().collect();
+        self.frame(Kind::Message, message.position.0, &pieces)
     }
 
     /// Ends the file, and makes sure that it is on the disk.
@@ -163,10 +163,7 @@ impl Reader {
         };
         match frame {
             Ok(None) => None,
-            Ok(Some((Kind::Message, position, bytes))) => match SealedRecord::open_batch(&bytes) {
-                Ok(records) => Some(Ok(Message { position: Position(position), records })),
-                Err(error) => damaged(Position(position), error.to_string()),
-            },
+            Ok(Some((Kind::Message, position, bytes))) => Some(Message::decode(Position(position), &bytes)),
             Ok(Some(_)) => damaged(Position(0), "a baseline comes behind a message".to_owned()),
             Err(error) => damaged(Position(0), format!("the file is damaged: {error:#}")),
         }

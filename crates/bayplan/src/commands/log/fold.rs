@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use eventlog::{Baseline, Entry, EventLog, Messages, committed};
-use model::{Position, Seq, Tip};
+use model::{PartPlace, Position, Seq, Tip};
 use snapshot::Loaded;
 use state::State;
 
@@ -37,7 +37,7 @@ pub(super) fn failed(error: impl std::fmt::Display) -> Failure {
 pub(super) async fn start<L: EventLog>(log: &L) -> Result<Start, Failure> {
     let bounds = log.bounds().await.map_err(failed)?;
     let oldest = log.read(bounds.first).next().await.transpose().map_err(failed)?;
-    let first = oldest.and_then(|message| Some(message.records.first()?.record.seq));
+    let first = oldest.and_then(|message| message.content.first_seq());
     if first.is_none_or(|seq| seq == Seq(1)) {
         return Ok(Start::nothing());
     }
@@ -56,8 +56,11 @@ pub(super) struct Found {
     pub(super) tip: Tip,
     pub(super) at: Position,
     pub(super) records: u64,
+    /// Records that do not count, those among them that are unfinished.
     pub(super) void: u64,
     pub(super) hashes: u64,
+    /// The parts at the end of what was folded whose record has no end yet.
+    pub(super) waiting: Option<PartPlace>,
 }
 
 /// Folds `messages`, which begin at or right behind the start, to their end. `expected` says which state hash there has to be
@@ -70,7 +73,7 @@ pub(super) async fn fold(
 ) -> Result<Found, Failure> {
     let Start { state, tip, at, .. } = start;
     let begin = at;
-    let mut found = Found { state, tip, at, records: 0, void: 0, hashes: 0 };
+    let mut found = Found { state, tip, at, records: 0, void: 0, hashes: 0, waiting: None };
     let mut entries = committed(messages, tip);
     while let Some(entry) = entries.next().await {
         match entry.map_err(failed)? {
@@ -92,9 +95,11 @@ pub(super) async fn fold(
             }
             // Of these, the start had its part before.
             Entry::Void { position, .. } if position == begin => {}
-            Entry::Void { .. } => found.void += 1,
+            Entry::Void { .. } | Entry::Unfinished { .. } => found.void += 1,
+            Entry::Part { .. } => {}
         }
     }
+    found.waiting = entries.waiting_for_parts();
     if let Some(violation) = found.state.check().first() {
         let seq = found.tip.seq;
         return Err(failed(format!("after record {seq} an invariant does not hold: {violation}")));

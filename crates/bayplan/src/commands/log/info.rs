@@ -44,7 +44,7 @@ pub(super) async fn run<L: EventLog>(log: &L, snapshot: Option<&Path>, session: 
     let bounds = log.bounds().await.map_err(failed)?;
     let (oldest, newest) = (read(log, bounds.first).await?, read(log, bounds.last).await?);
     let baselines = log.baselines().await.map_err(failed)?;
-    let epoch = newest.as_ref().and_then(|message| Some(message.records.last()?.record.epoch));
+    let epoch = newest.as_ref().and_then(|message| message.content.last_epoch());
     let mut cluster = oldest.as_ref().and_then(started).map(|(cluster, _)| cluster);
     if let (None, Some(baseline)) = (&cluster, baselines.last()) {
         let bytes = log.read_baseline(baseline).await.map_err(failed)?;
@@ -67,8 +67,8 @@ pub(super) async fn run<L: EventLog>(log: &L, snapshot: Option<&Path>, session: 
         leader,
         first_position: bounds.first.0,
         last_position: bounds.last.0,
-        first_seq: oldest.and_then(|message| Some(message.records.first()?.record.seq.0)),
-        last_seq: newest.and_then(|message| Some(message.records.last()?.record.seq.0)),
+        first_seq: oldest.and_then(|message| Some(message.content.first_seq()?.0)),
+        last_seq: newest.and_then(|message| Some(message.content.last_seq()?.0)),
         epoch: epoch.map(|epoch| epoch.0),
         bytes: log.size_bytes().await.map_err(failed)?,
         baselines: baselines
@@ -118,7 +118,7 @@ async fn read<L: EventLog>(log: &L, position: Position) -> Result<Option<Message
 
 /// The cluster and the leader that a message's last beginning of an epoch names.
 fn started(message: &Message) -> Option<(String, String)> {
-    let events = message.records.iter().rev().flat_map(|sealed| sealed.record.events.first());
+    let events = message.content.records().iter().rev().flat_map(|sealed| sealed.record.events.first());
     events.into_iter().find_map(|event| match event {
         Event::EpochStarted { cluster, leader, .. } => Some((cluster.to_string(), leader.clone())),
         _ => None,
@@ -136,7 +136,7 @@ async fn leader<L: EventLog>(
     while low < high {
         let middle = low + (high - low) / 2;
         let message = read(log, Position(middle)).await?;
-        let reached = message.and_then(|message| Some(message.records.last()?.record.epoch));
+        let reached = message.and_then(|message| message.content.last_epoch());
         if reached.is_some_and(|reached| reached >= epoch) {
             high = middle;
         } else {

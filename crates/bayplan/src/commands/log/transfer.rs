@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
 
-use eventlog::{Bounds, EventLog, Message, message_bytes};
-use model::{Hash, Position, SealedRecord};
+use eventlog::{Bounds, EventLog, beginning_of};
+use model::{Hash, Position};
 use serde::Serialize;
 use snapshot::{Loaded, Mark, baseline};
 
 use super::bar::Bar;
 use super::file::{Reader, Writer, discard};
+use super::fitting::Fitting;
 use super::fold::{Found, Start, failed, fold, start};
 use super::{Session, verify};
 use crate::failure::Failure;
@@ -38,7 +38,7 @@ pub(super) async fn export<L: EventLog>(log: &L, to: &Path, session: &mut Sessio
             writer.baseline(baseline.position, &bytes)?;
         }
         let first = log.bounds().await.map_err(failed)?.first;
-        copy(log, begin.at.max(first), last, &mut writer).await
+        copy(log, begin.at.max(first), first, last, &mut writer).await
     };
     finish(copied.await, writer, to, &found, session)
 }
@@ -60,12 +60,20 @@ pub(super) async fn backup<L: EventLog>(
     let copied = async {
         let mark = Mark::of(&found.state, found.tip, found.at);
         writer.baseline(found.at, &baseline::encode(&found.state, &mark))?;
-        copy(log, found.at, last, &mut writer).await
+        copy(log, found.at, bounds.first, last, &mut writer).await
     };
     finish(copied.await, writer, to, &found, session)
 }
 
-async fn copy<L: EventLog>(log: &L, from: Position, last: Position, writer: &mut Writer) -> Result<(), Failure> {
+/// Copies messages, the first of them with the parts before it that are there.
+async fn copy<L: EventLog>(
+    log: &L,
+    from: Position,
+    first: Position,
+    last: Position,
+    writer: &mut Writer,
+) -> Result<(), Failure> {
+    let from = beginning_of(log, from).await.map_err(failed)?.max(first);
     let mut bar = Bar::new("writing", last.0);
     let mut messages = log.read(from).upto(last);
     while let Some(message) = messages.next().await {
@@ -112,14 +120,13 @@ async fn plan(from: &Path, limit_bytes: usize) -> Result<Plan, Failure> {
     if found.tip.seq.0 == 0 {
         return Err(failed(format!("{} has no record", from.display())));
     }
-    // A message that is too large for the log becomes several.
     let (mut next, mut places) = (Position(1), BTreeMap::<Hash, Position>::new());
     let wanted = loaded.as_ref().map(|loaded| loaded.mark.tip.hash);
     let mut messages = Reader::open(from)?.0.messages();
+    let mut fitting = Fitting::new(limit_bytes);
     while let Some(message) = messages.next().await {
-        for part in parts(message.map_err(failed)?, limit_bytes)? {
-            let holds = part.iter().map(|sealed| sealed.hash).find(|hash| Some(*hash) == wanted);
-            places.extend(holds.map(|hash| (hash, next)));
+        for content in fitting.take(message.map_err(failed)?)? {
+            places.extend(wanted.filter(|hash| content.completes(*hash)).map(|hash| (hash, next)));
             next = next.next();
         }
     }
@@ -137,27 +144,6 @@ fn at_its_new_place(
     let mark = Mark { position, ..mark };
     let bytes = baseline::encode(&state, &mark);
     Ok((mark, bytes))
-}
-
-fn parts(message: Message, limit_bytes: usize) -> Result<Vec<Vec<SealedRecord>>, Failure> {
-    let mut parts: Vec<Vec<SealedRecord>> = Vec::new();
-    let mut room = 0;
-    for sealed in message.records {
-        let bytes = sealed.bytes.len();
-        if bytes > limit_bytes {
-            let seq = sealed.record.seq;
-            return Err(failed(format!("record {seq} has {bytes} bytes, but the log takes {limit_bytes} at most")));
-        }
-        match parts.last_mut() {
-            Some(part) if bytes <= room => part.push(sealed),
-            _ => {
-                parts.push(vec![sealed]);
-                room = limit_bytes;
-            }
-        }
-        room -= bytes;
-    }
-    Ok(parts)
 }
 
 pub(super) async fn import<L: EventLog>(log: &L, from: &Path, session: &mut Session) -> Result<(), Failure> {
@@ -189,10 +175,11 @@ async fn fill<L: EventLog>(log: &L, from: &Path) -> Result<Copied, Failure> {
     let mut bar = Bar::new("writing", 0);
     let (mut end, mut bytes) = (Position(0), 0);
     let mut messages = Reader::open(from)?.0.messages();
+    let mut fitting = Fitting::new(limit_bytes);
     while let Some(message) = messages.next().await {
-        for part in parts(message.map_err(failed)?, limit_bytes)? {
-            bytes += message_bytes(&part) as u64;
-            end = log.append(Some(end), Arc::from(part)).await.map_err(|error| {
+        for content in fitting.take(message.map_err(failed)?)? {
+            bytes += content.size_bytes() as u64;
+            end = log.append(Some(end), content).await.map_err(|error| {
                 failed(format!(
                     "{error}; the log has only the beginning, up to position {end}: remove it, and try again before any \
                      master starts with it"

@@ -1,6 +1,7 @@
 //! `bayplan log verify`: folds everything and compares it with everything that says what it should be.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use eventlog::EventLog;
 use model::{Hash, Position, Seq};
@@ -17,6 +18,8 @@ struct Verified {
     last_position: u64,
     records: u64,
     void_records: u64,
+    /// At the end of the log: parts of a record whose other parts are not there. They count for nothing.
+    unfinished_parts: u32,
     state_hashes: u64,
     baselines: usize,
     last_seq: u64,
@@ -56,15 +59,20 @@ pub(super) async fn run<L: EventLog>(log: &L, session: &mut Session) -> Result<(
         last_position: bounds.last.max(Position(0)).0,
         records: found.records,
         void_records: found.void,
+        unfinished_parts: found.waiting.map_or(0, |part| part.index + 1),
         state_hashes: found.hashes,
         baselines: baselines.len(),
         last_seq: found.tip.seq.0,
         last_epoch: found.tip.epoch.0,
         state_hash: found.state.hash().to_string(),
     };
-    let text = format!(
+    let mut text = format!(
         "The log is sound: {} records up to number {} of epoch {}, {} void, {} state hashes and {} baselines as recorded.",
         told.records, told.last_seq, told.last_epoch, told.void_records, told.state_hashes, told.baselines
     );
+    if let Some(part) = found.waiting {
+        // Writing to a string cannot fail.
+        let _written = write!(text, " It ends with {part}, which counts only when the rest follows.");
+    }
     session.tell(&told, &text)
 }
