@@ -55,6 +55,11 @@ impl Invariants {
         Ok(())
     }
 
+    /// Records that do not count, those among them that were never finished.
+    pub(crate) fn void(&self) -> u64 {
+        self.truth.void + self.written.unfinished
+    }
+
     /// A client sent a command, for the `attempt`th time of all clients.
     pub(crate) fn on_attempt(&mut self, attempt: u64) {
         self.acknowledged.on_attempt(attempt);
@@ -112,18 +117,23 @@ impl Invariants {
 
 /// The records of a log, message by message: those in parts where their last part is.
 #[derive(Default)]
-struct Joined(PartsSoFar);
+struct Joined {
+    parts: PartsSoFar,
+    /// Records that will never be whole.
+    unfinished: u64,
+}
 
 impl Joined {
     fn join(&mut self, content: &Content) -> Found<Vec<SealedRecord>> {
         match content {
             Content::Records(records) => {
-                self.0.give_up();
+                self.unfinished += u64::from(self.parts.give_up().is_some());
                 Ok(records.to_vec())
             }
             Content::Part(part) => {
-                let step = self.0.take(&part.part);
+                let step = self.parts.take(&part.part);
                 let step = step.map_err(|error| ("parts are what they say", error.to_string()))?;
+                self.unfinished += u64::from(step.given_up.is_some());
                 Ok(step.whole.into_iter().collect())
             }
         }

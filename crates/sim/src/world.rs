@@ -213,8 +213,8 @@ impl World {
     /// Records that count, records that do not, and epochs.
     pub(crate) fn counts(&self) -> (u64, u64, u64) {
         let watch = self.watch();
-        let truth = &watch.invariants.truth;
-        (truth.tip.seq.0, truth.void, truth.tip.epoch.0)
+        let (tip, void) = (watch.invariants.truth.tip, watch.invariants.void());
+        (tip.seq.0, void, tip.epoch.0)
     }
 
     /// A master, if it runs.
