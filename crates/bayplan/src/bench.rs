@@ -26,7 +26,7 @@ pub(crate) async fn run(bench: Bench, global: Global) -> Result<(), Failure> {
 
 async fn offers(args: Offers, global: Global) -> Result<(), Failure> {
     let most = args.frameworks.iter().max().copied().unwrap_or(1);
-    limits::raise_open_files(args.agents, most)?;
+    limits::check_open_files(args.agents, most)?;
     let mut rows = Vec::new();
     for frameworks in args.frameworks.iter().copied() {
         note(global.color, &format!("{frameworks} frameworks, {} agents", args.agents));

@@ -10,6 +10,7 @@ mod listen;
 mod logging;
 pub(crate) mod master;
 mod metrics;
+pub(crate) mod open_files;
 mod signals;
 
 use crate::cli::Global;
@@ -18,15 +19,18 @@ use crate::failure::Failure;
 
 pub(crate) async fn dev(args: Dev, global: Global) -> Result<(), Failure> {
     logging::start(&global, logging::QUIET)?;
+    open_files::raise_limit();
     dev::run(args, global).await
 }
 
 pub(crate) async fn master(args: Master, global: Global) -> Result<(), Failure> {
     logging::start(&global, logging::TALKATIVE)?;
+    open_files::raise_limit();
     master::run(args, global).await
 }
 
 pub(crate) async fn agent(args: AgentRun, global: Global) -> Result<(), Failure> {
     logging::start(&global, logging::TALKATIVE)?;
+    open_files::raise_limit();
     agent::run(args, global).await
 }

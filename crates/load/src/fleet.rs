@@ -14,7 +14,12 @@ use agent::{
 use futures_util::future::BoxFuture;
 use model::{AgentDescription, AttributeValue, Resources, Scalar, Timestamp};
 use protocol::agent::{Acknowledgement, StatusReport, Subscribe};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
+
+/// How many reports are under way at the same time, each on a connection of its own: thousands of agents in one process may have
+/// something to say at the same moment, and would need a connection each.
+pub const REPORTS_AT_ONCE: usize = 1_000;
 
 /// Agents that are gone when this is dropped, without a word.
 #[derive(Debug)]
@@ -30,8 +35,11 @@ impl Fleet {
     pub fn join(masters: &[String], count: usize, resources: &Resources) -> Self {
         let subscriptions = Arc::new(AtomicUsize::new(0));
         // One pool of connections for all: a subscription keeps one for itself, reports share the others.
-        let transport: Arc<dyn Transport> =
-            Arc::new(Counting { http: Http::new(None), subscriptions: Arc::clone(&subscriptions) });
+        let transport: Arc<dyn Transport> = Arc::new(Counting {
+            http: Arc::new(Http::new(None)),
+            subscriptions: Arc::clone(&subscriptions),
+            reports: Arc::new(Semaphore::new(REPORTS_AT_ONCE)),
+        });
         let (mut containerizers, mut agents) = (Vec::new(), JoinSet::new());
         for number in 0..count {
             let fake = Arc::new(FakeContainerizer::default());
@@ -90,8 +98,9 @@ fn machine(
 /// The real way to a master, with a count of what was accepted.
 #[derive(Debug)]
 struct Counting {
-    http: Http,
+    http: Arc<Http>,
     subscriptions: Arc<AtomicUsize>,
+    reports: Arc<Semaphore>,
 }
 
 impl Transport for Counting {
@@ -105,7 +114,11 @@ impl Transport for Counting {
     }
 
     fn report(&self, master: &str, report: StatusReport) -> BoxFuture<'static, Result<Acknowledgement, String>> {
-        self.http.report(master, report)
+        let (http, reports, master) = (Arc::clone(&self.http), Arc::clone(&self.reports), master.to_owned());
+        Box::pin(async move {
+            let _permit = reports.acquire().await.map_err(|closed| closed.to_string())?;
+            http.report(&master, report).await
+        })
     }
 }
 

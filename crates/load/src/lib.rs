@@ -16,7 +16,7 @@ mod wire;
 
 pub use counters::MasterWork;
 pub use cpu::CpuShares;
-pub use fleet::Fleet;
+pub use fleet::{Fleet, REPORTS_AT_ONCE};
 pub use latency::Latencies;
 pub use run::{Effort, Load, Measured, Stage, run};
 

@@ -1,22 +1,19 @@
-//! How many connections a process may have.
-
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
+//! Whether this machine allows as many connections as a load needs.
 
 use crate::failure::Failure;
+use crate::node::open_files;
 
-/// Calls and reports under way, and what a process has open anyway.
-const OTHERS: usize = 4_000;
+/// Reports and calls under way, and what a process has open anyway.
+const OTHERS: usize = load::REPORTS_AT_ONCE + 2_000;
 
-/// Raises the limit of this process and of those it starts: agents and frameworks have a connection each that stays open.
-pub(super) fn raise_open_files(agents: usize, frameworks: usize) -> Result<(), Failure> {
-    let wanted = (agents + 3 * frameworks + OTHERS) as u64;
-    let failed = |error| Failure::failed(format!("the limit of open files cannot be read or raised: {error}"));
-    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).map_err(failed)?;
-    if hard < wanted {
-        return Err(Failure::failed(format!(
-            "{agents} agents and {frameworks} frameworks need {wanted} open files, and this system allows {hard}: \
-             take fewer of them, or raise the limit (ulimit -Hn)"
-        )));
+/// Agents and frameworks have a connection each that stays open, at both ends.
+pub(super) fn check_open_files(agents: usize, frameworks: usize) -> Result<(), Failure> {
+    let (wanted, allowed) = ((agents + 3 * frameworks + OTHERS) as u64, open_files::raise_limit());
+    if allowed >= wanted {
+        return Ok(());
     }
-    if soft < wanted { setrlimit(Resource::RLIMIT_NOFILE, hard, hard).map_err(failed) } else { Ok(()) }
+    Err(Failure::failed(format!(
+        "{agents} agents and {frameworks} frameworks need {wanted} open files, and this system allows {allowed}: take fewer of \
+         them, or raise the limit (ulimit -Hn)"
+    )))
 }
