@@ -305,28 +305,36 @@ impl Client {
         tokio::time::timeout(PATIENCE, conversation).await.ok().flatten()
     }
 
-    /// Nothing goes wrong any more: apps that end by themselves are scaled to nothing, so that all can come to rest.
+    /// Nothing goes wrong any more: apps that end by themselves are scaled to nothing, so that all can come to rest. Every app
+    /// is written once more, since a command whose outcome is unclear may still be carried out after a look that did not show
+    /// it; what is written behind it says how it is.
     pub(crate) async fn settle(&mut self) {
         for index in 0..self.apps.len() {
             self.learn(index).await;
-            if self.apps[index].instances.is_none() {
-                continue;
-            }
-            let wish = Wish { generation: self.apps[index].generation + 1, ..self.apps[index].clone() };
+            let is_there = self.apps[index].instances.is_some();
             self.apps[index].generation += 1;
             let instances = self.roll(|rng| rng.u32(0..=MAX_INSTANCES));
-            let mut spec = self.spec(&wish, instances);
+            let mut spec = self.spec(&self.apps[index], instances);
             spec.invocation = Invocation::Shell("serve".to_owned());
-            let kind = CommandKind::PutApps { apps: vec![Arc::new(spec)], force: true };
-            for _ in 0..SETTLE_ATTEMPTS {
-                if let Outcome::Done(committed) = self.send(&kind).await {
-                    self.seen = self.seen.max(committed.seq);
-                    self.apps[index].instances = Some(instances);
-                    break;
-                }
-                self.master = (self.master + 1) % self.world.settings.masters;
-                sleep_ms(500).await;
+            self.insist(index, &CommandKind::PutApps { apps: vec![Arc::new(spec)], force: true }, Some(instances))
+                .await;
+            if !is_there {
+                let app = self.apps[index].id.clone();
+                self.insist(index, &CommandKind::DestroyApp { app, force: true }, None).await;
             }
+        }
+    }
+
+    /// Sends a command until it is carried out, or too often.
+    async fn insist(&mut self, index: usize, kind: &CommandKind, instances: Option<u32>) {
+        for _ in 0..SETTLE_ATTEMPTS {
+            if let Outcome::Done(committed) = self.send(kind).await {
+                self.seen = self.seen.max(committed.seq);
+                self.apps[index].instances = instances;
+                return;
+            }
+            self.master = (self.master + 1) % self.world.settings.masters;
+            sleep_ms(500).await;
         }
     }
 
