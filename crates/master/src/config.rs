@@ -45,6 +45,8 @@ pub struct Config {
 pub struct Sabotage {
     /// Records are shown, and commands answered, before the log has them.
     pub shows_before_durable: bool,
+    /// Records that do not count are folded like those that do, while this master follows.
+    pub folds_void_records: bool,
 }
 
 /// When the log is trimmed, behind baselines.

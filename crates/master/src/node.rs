@@ -236,6 +236,9 @@ impl<L: EventLog> Node<L> {
             Some(Ok(Entry::Void { position, record, reason })) => {
                 if position > self.position {
                     tracing::info!(%position, seq = %record.record.seq, %reason, "a record in the log is void");
+                    if self.config.sabotage.folds_void_records {
+                        self.reads.apply(&[record], self.tip, position);
+                    }
                     self.position = position;
                 }
                 Ok(Taken::Void)

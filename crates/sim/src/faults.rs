@@ -46,6 +46,8 @@ faults! {
     AmbiguousAppend = "ambiguous-append",
     /// An append arrives long after its writer was told that nothing is known of it, or after the writer has died.
     LateAppend = "late-append",
+    /// An append of a leader that was deposed loses on its way what it expects of the log's end, and is written.
+    LostExpectation = "lost-expectation",
     /// An append arrives a second time.
     RepeatedAppend = "repeated-append",
     /// The log can neither be read nor written for a while.

@@ -61,7 +61,10 @@ async fn live(world: &Arc<World>, number: u8) {
         agent_timeout: AGENT_TIMEOUT,
         state_hash_interval: STATE_HASH_INTERVAL,
         environment: Arc::new(clock),
-        sabotage: Sabotage { shows_before_durable: world.has_plant(Plant::EffectBeforeAck) },
+        sabotage: Sabotage {
+            shows_before_durable: world.has_plant(Plant::EffectBeforeAck),
+            folds_void_records: world.has_plant(Plant::RuleOff),
+        },
         ..Config::default()
     };
     let (handle, mut running) = match master::start(log, config).await {

@@ -30,6 +30,8 @@ plants! {
     EffectBeforeAck = "effect-before-ack",
     /// The log takes an append wherever its end is, so that a deposed leader may go on writing.
     FenceOff = "fence-off",
+    /// A master that follows takes every record in the log for one that counts.
+    RuleOff = "rule-off",
     /// An agent starts a task again that it started before and does not see.
     DoubleLaunch = "double-launch",
     /// The log acknowledges what it has not synced.

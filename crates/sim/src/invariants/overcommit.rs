@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::{AgentId, Event, Resources, TaskId};
+use state::State;
 
-use super::truth::Truth;
 use super::{Found, quantities};
 
 const NAME: &str = "no overcommit";
@@ -98,15 +98,14 @@ pub(super) fn on_start(machine: u8, task: &TaskId, load: &Load<'_>) -> Found {
     Ok(())
 }
 
-pub(super) fn check_now_and_then(truth: &Truth) -> Found {
-    if truth.tip.seq.0.is_multiple_of(CHECK_INTERVAL) { check(truth) } else { Ok(()) }
+/// The state's own invariants, commitments among them; they take long, so they are looked at now and then.
+pub(super) fn check_now_and_then(state: &State) -> Found {
+    if state.seq.0.is_multiple_of(CHECK_INTERVAL) { check(state) } else { Ok(()) }
 }
 
-/// The state's own invariants, commitments among them.
-pub(super) fn check(truth: &Truth) -> Found {
-    let mut found = truth.state.check();
-    match found.pop() {
-        Some(violation) => Err((NAME, format!("after record {}: {violation}", truth.tip.seq))),
+pub(super) fn check(state: &State) -> Found {
+    match state.check().pop() {
+        Some(violation) => Err((NAME, format!("after record {}: {violation}", state.seq))),
         None => Ok(()),
     }
 }

@@ -9,7 +9,7 @@ use protocol::agent::Mark;
 use state::State;
 
 use super::truth::{Truth, attempt_of};
-use super::{Found, Joined};
+use super::{Found, Joined, overcommit};
 
 const NAME: &str = "a replay equals what was live";
 
@@ -42,10 +42,16 @@ impl Shown {
     }
 }
 
-/// Which attempt each record of the log is of, of those that count.
-pub(super) fn at_the_end(truth: &Truth, shown: &Shown, log: &[Content]) -> Found<BTreeMap<Seq, Option<u64>>> {
+/// What the log gives when it is read from its first record on.
+pub(super) struct Replayed {
+    pub(super) state: State,
+    /// Which attempt each record is of, of those that count.
+    pub(super) attempts: BTreeMap<Seq, Option<u64>>,
+}
+
+pub(super) fn at_the_end(truth: &Truth, shown: &Shown, log: &[Content]) -> Found<Replayed> {
     let (mut tip, mut state) = (Tip::default(), State::default());
-    let mut records = BTreeMap::new();
+    let mut attempts = BTreeMap::new();
     let mut joined = Joined::default();
     let batches: Vec<Vec<SealedRecord>> = log.iter().map(|content| joined.join(content)).collect::<Found<_>>()?;
     for sealed in batches.iter().flatten() {
@@ -62,14 +68,16 @@ pub(super) fn at_the_end(truth: &Truth, shown: &Shown, log: &[Content]) -> Found
             ));
         }
         shown.compare(&mut state)?;
-        records.insert(tip.seq, attempt_of(&opened.record));
+        overcommit::check_now_and_then(&state)?;
+        attempts.insert(tip.seq, attempt_of(&opened.record));
     }
-    if tip != truth.tip || state.hash() != truth.state.hash() {
+    if tip != truth.tip {
         return Err((NAME, format!("the log ends at record {} now, but {} was written to it", tip.seq, truth.tip.seq)));
     }
     let restored = State::from_baseline(state.seq, state.epoch, state.at, &state.baseline());
     if restored.hash() != state.hash() {
         return Err((NAME, "a baseline gives another state".to_owned()));
     }
-    Ok(records)
+    overcommit::check(&state)?;
+    Ok(Replayed { state, attempts })
 }

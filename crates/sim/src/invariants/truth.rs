@@ -1,14 +1,12 @@
-//! What the log really says: the records that count, folded in the moment in which they are written.
+//! What the log really says: the records that count, known from the moment in which they are written.
 
 use std::collections::BTreeSet;
 
 use model::{Epoch, Event, Record, SealedRecord, Seq, TaskId, Tip};
 use protocol::agent::Mark;
-use state::State;
 
 #[derive(Default)]
 pub(crate) struct Truth {
-    pub(crate) state: State,
     pub(crate) tip: Tip,
     /// By seq, from the first.
     records: Vec<Known>,
@@ -33,7 +31,6 @@ impl Truth {
         };
         self.tip = tip;
         let record = &sealed.record;
-        self.state.apply(record);
         self.records.push(Known { epoch: record.epoch, attempt: attempt_of(record) });
         for event in &record.events {
             if let Event::TaskLaunched { task } = event {
