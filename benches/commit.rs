@@ -3,9 +3,11 @@
 //! Submitters stand for clients and agents: each sends its next command when the one before it was answered. HTTP and
 //! agents are not part of it.
 
+mod submitting;
+
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bayplan_benches::{Table, cluster, number, percentile};
@@ -14,10 +16,11 @@ use eventlog::{
     AppendError, Baseline, BaselineError, Bounds, Content, EventLog, Messages, Notices, Options, ReadError, RocksLog,
     TrimError,
 };
-use futures_util::future::join_all;
 use master::{Config, Handle, Running};
 use model::{CommandKind, Position, Principal, Seq, TaskState};
 use tokio::runtime::Runtime;
+
+use submitting::submit_all;
 
 /// How many wait for an answer at the same time, and how many commands they submit together.
 const SUBMITTERS: [(usize, u32); 4] = [(1, 400), (16, 2_000), (64, 4_000), (256, 4_000)];
@@ -146,28 +149,6 @@ impl Bench {
         };
         tokio::time::timeout(DEADLINE, all).await.expect("all are launched in time");
     }
-}
-
-/// Submits all commands, so many at a time, and tells how long each answer took.
-async fn submit_all(handle: &Handle, mut kinds: Vec<CommandKind>, submitters: usize) -> Vec<Duration> {
-    kinds.reverse();
-    let waiting = Arc::new(Mutex::new(kinds));
-    let submitters = (0..submitters).map(|_| {
-        let (handle, waiting) = (handle.clone(), Arc::clone(&waiting));
-        tokio::spawn(async move {
-            let mut latencies = Vec::new();
-            loop {
-                let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).pop();
-                let Some(kind) = next else { return latencies };
-                let began_at = Instant::now();
-                let committed = handle.submit(Principal::new("bench"), kind).await.expect("accepted");
-                assert!(committed.record.is_some(), "every command changes something");
-                latencies.push(began_at.elapsed());
-            }
-        })
-    });
-    let latencies = join_all(submitters.collect::<Vec<_>>()).await;
-    latencies.into_iter().flat_map(|latencies| latencies.expect("a submitter does not panic")).collect()
 }
 
 /// A log that counts what is appended to it.

@@ -4,16 +4,17 @@
 
 mod raw;
 mod server;
+#[path = "../submitting.rs"]
+mod submitting;
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bayplan_benches::{Rate, Table, cluster, number, percentile, ratio};
 use bytes::Bytes;
 use eventlog::{Entry, EventLog, JetStreamLog, JetStreamOptions, committed};
-use futures_util::future::join_all;
 use master::{Config, Handle, Role, Running, SnapshotConfig, Standby};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use model::{AgentId, CommandKind, Position, Principal, StatusUpdate, TaskState, Tip};
@@ -21,6 +22,7 @@ use tokio::runtime::Runtime;
 
 use raw::Raw;
 use server::{Server, Sync};
+use submitting::submit_all;
 
 const ROUNDS: usize = 5;
 /// Events in one message, and messages in one round.
@@ -288,25 +290,4 @@ async fn folding(server: &Server) -> Table {
         number(ratio(&folded, &read)),
     ]);
     table
-}
-
-/// Submits all commands, so many at a time, and tells how long each answer took.
-async fn submit_all(handle: &Handle, mut kinds: Vec<CommandKind>, submitters: usize) -> Vec<Duration> {
-    kinds.reverse();
-    let waiting = Arc::new(Mutex::new(kinds));
-    let submitters = (0..submitters).map(|_| {
-        let (handle, waiting) = (handle.clone(), Arc::clone(&waiting));
-        tokio::spawn(async move {
-            let mut latencies = Vec::new();
-            loop {
-                let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).pop();
-                let Some(kind) = next else { return latencies };
-                let began_at = Instant::now();
-                handle.submit(Principal::new("bench"), kind).await.expect("accepted");
-                latencies.push(began_at.elapsed());
-            }
-        })
-    });
-    let latencies = join_all(submitters.collect::<Vec<_>>()).await;
-    latencies.into_iter().flat_map(|latencies| latencies.expect("a submitter does not panic")).collect()
 }
