@@ -24,6 +24,10 @@ use crate::cli::{Cli, Command};
 use crate::failure::Failure;
 use crate::output::{BAD, note, styled};
 
+/// Records, rows and JSON are made of small values that come and go on several threads.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The agent's own subcommand, which is in no help.
 const SUPERVISE: &str = "supervise";
 

@@ -12,6 +12,7 @@ pub(crate) mod master;
 mod metrics;
 pub(crate) mod open_files;
 mod signals;
+mod threads;
 
 use crate::cli::Global;
 use crate::cli::cluster::{AgentRun, Dev, Master};

@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::listen::{self, Wanted};
+use super::threads::Threads;
 use super::{folder, metrics, signals};
 use crate::cli::Global;
 use crate::cli::cluster::{Master, MasterListen, MasterSettings};
@@ -51,6 +52,8 @@ pub(super) struct Settings<'a> {
 pub(super) struct Working {
     pub(super) handle: Handle,
     running: Running,
+    /// Ends after what runs on it.
+    _threads: Threads,
     servers: JoinSet<()>,
     pub(super) operator: SocketAddr,
     pub(super) marathon: SocketAddr,
@@ -104,20 +107,23 @@ impl Working {
     /// Folds the log, and begins to lead or to follow, and to answer.
     pub(super) async fn start(doors: Doors, settings: Settings<'_>) -> Result<Self, Failure> {
         let failed = |error: eventlog::OpenError| Failure::failed(error.to_string());
+        let threads = Threads::start()?;
         match settings.log.jetstream() {
             None => {
-                let log = RocksLog::open(settings.folder.join(LOG_FOLDER), Options::default()).await;
-                Self::start_on(log.map_err(failed)?, None, doors, settings).await
+                let opening = RocksLog::open(settings.folder.join(LOG_FOLDER), Options::default());
+                let log = threads.run(opening).await?.map_err(failed)?;
+                Self::start_on(threads, log, None, doors, settings).await
             }
             Some(options) => {
                 let standby = Standby { campaign_after: settings.log.leader_timeout, ..Standby::default() };
-                let log = JetStreamLog::open(options).await.map_err(failed)?;
-                Self::start_on(log, Some(standby), doors, settings).await
+                let log = threads.run(JetStreamLog::open(options)).await?.map_err(failed)?;
+                Self::start_on(threads, log, Some(standby), doors, settings).await
             }
         }
     }
 
     async fn start_on<L: EventLog>(
+        threads: Threads,
         log: L,
         standby: Option<Standby>,
         doors: Doors,
@@ -146,7 +152,7 @@ impl Working {
             offer_timeout: settings.offer_timeout,
             ..Config::default()
         };
-        let started = ::master::start(Arc::new(log), config).await;
+        let started = threads.run(::master::start(Arc::new(log), config)).await?;
         let (handle, running) = started.map_err(|error| Failure::failed(error.to_string()))?;
         let http = http()?;
         let files = AgentFiles::new(http.clone(), token.as_ref().map(|token| token.reveal().to_owned()));
@@ -160,7 +166,7 @@ impl Working {
         let mut servers = JoinSet::new();
         servers.spawn(serve(doors.operator, api::guard(both, token.clone()), stopping.clone()));
         servers.spawn(serve(doors.marathon, api::guard(routes, token), stopping));
-        Ok(Self { handle, running, servers, operator, marathon })
+        Ok(Self { handle, running, _threads: threads, servers, operator, marathon })
     }
 
     /// Resolves when the master cannot go on.
