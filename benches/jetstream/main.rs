@@ -1,6 +1,6 @@
 //! The master on JetStream, against a plain client that does the same with the same bytes.
 //!
-//! HTTP and agents are not part of it.
+//! HTTP and agents are not part of it. The parts are `loop`, `single`, `cpu` and `folding`; without a name all are measured.
 
 mod raw;
 mod server;
@@ -12,7 +12,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bayplan_benches::{Rate, Table, cluster, number, percentile, ratio};
+use bayplan_benches::{Rate, Table, cluster, is_wanted, number, percentile, ratio};
 use bytes::Bytes;
 use eventlog::{Entry, EventLog, JetStreamLog, JetStreamOptions, committed};
 use master::{Config, Handle, Role, Running, SnapshotConfig, Standby};
@@ -35,6 +35,8 @@ const SUBMITTERS: usize = 4 * EVENTS;
 const SINGLE_COMMANDS: usize = 1_000;
 const AGENTS: u32 = 1_000;
 const FOLDED_MESSAGES: usize = 2_000;
+/// The server sets it aside for each log.
+const LOG_MAX_BYTES: u64 = 1 << 30;
 const LOOK_AGAIN: Duration = Duration::from_millis(1);
 
 fn main() {
@@ -43,39 +45,46 @@ fn main() {
     let recorder = PrometheusBuilder::new().install_recorder().expect("the only recorder");
     let runtime = Runtime::new().expect("a runtime");
     runtime.block_on(async {
-        let mut throughput = Table::new(
-            1,
-            [
-                "server syncs",
-                "events per command",
-                "loop (events/s)",
-                "raw (events/s)",
-                "loop / raw",
-                "events per message",
-                "bytes per message",
-            ],
-        );
-        let mut single = Table::new(
-            2,
-            ["server syncs", "one command at a time", "half within (ms)", "99 % within (ms)", "worst (ms)"],
-        );
-        for sync in [Sync::Default, Sync::Always] {
-            let Some(server) = Server::start(folder.path(), sync) else { return };
-            eprintln!("loop against raw publishing, sync {}", sync.name());
-            for per_command in EVENTS_PER_COMMAND {
-                throughput.row(compare(&server, sync, per_command).await);
-            }
-            single_commands(&server, sync, &mut single).await;
+        if is_wanted("loop") {
+            let Some(table) = throughput(folder.path()).await else { return };
+            println!("### The loop against raw publishing, one message in flight\n\n{table}");
         }
-        println!("### The loop against raw publishing, one message in flight\n\n{throughput}");
-        println!("### One command at a time\n\n{single}");
-        let Some(server) = Server::start(&folder.path().join("snapshot"), Sync::Default) else { return };
-        println!(
-            "### The loop's CPU, with the snapshotter and without\n\n{}",
-            cpu(&server, folder.path(), &recorder).await
-        );
-        println!("### Folding the log from its beginning\n\n{}", folding(&server).await);
+        if is_wanted("single") {
+            let Some(table) = single_commands(folder.path()).await else { return };
+            println!("### One command at a time\n\n{table}");
+        }
+        if is_wanted("cpu") {
+            let Some(server) = Server::start(folder.path(), "cpu", Sync::Default) else { return };
+            let table = cpu(&server, folder.path(), &recorder).await;
+            println!("### The loop's CPU, with the snapshotter and without\n\n{table}");
+        }
+        if is_wanted("folding") {
+            let Some(server) = Server::start(folder.path(), "folding", Sync::Default) else { return };
+            println!("### Folding the log from its beginning\n\n{}", folding(&server).await);
+        }
     });
+}
+
+/// None where there is no server.
+async fn throughput(folder: &Path) -> Option<Table> {
+    let columns = [
+        "server syncs",
+        "events per command",
+        "loop (events/s)",
+        "raw (events/s)",
+        "loop / raw",
+        "events per message",
+        "bytes per message",
+    ];
+    let mut table = Table::new(1, columns);
+    for sync in [Sync::Default, Sync::Always] {
+        let server = Server::start(folder, "loop", sync)?;
+        for per_command in EVENTS_PER_COMMAND {
+            eprintln!("loop against raw publishing, sync {}, {per_command} events per command", sync.name());
+            table.row(compare(&server, sync, per_command).await);
+        }
+    }
+    Some(table)
 }
 
 /// A master over a stream of its own.
@@ -153,13 +162,14 @@ impl Bench {
 }
 
 async fn open(url: &str, cluster: &str) -> JetStreamLog {
-    let options = JetStreamOptions { servers: vec![url.to_owned()], cluster: cluster.to_owned(), ..Default::default() };
+    let (servers, cluster) = (vec![url.to_owned()], cluster.to_owned());
+    let options = JetStreamOptions { servers, cluster, max_bytes: LOG_MAX_BYTES, ..Default::default() };
     JetStreamLog::open(options).await.expect("the log opens")
 }
 
 /// Both in turns, in the same run; the raw client publishes the very bytes that the loop committed just before.
 async fn compare(server: &Server, sync: Sync, per_command: usize) -> [String; 7] {
-    let name = format!("{}-{per_command}", sync.name());
+    let name = per_command.to_string();
     let bench = Bench::start(&server.url, &name, EVENTS / per_command, None).await;
     let mut raw = Raw::open(&server.url, &name).await;
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
@@ -190,25 +200,30 @@ async fn compare(server: &Server, sync: Sync, per_command: usize) -> [String; 7]
     ]
 }
 
-async fn single_commands(server: &Server, sync: Sync, table: &mut Table) {
-    let name = format!("{}-single", sync.name());
-    let bench = Bench::start(&server.url, &name, EVENTS, None).await;
-    let mut raw = Raw::open(&server.url, &name).await;
-    let reports = bench.reports(SINGLE_COMMANDS, 1, "single").await;
-    let (_, tip, position) = bench.handle.copy();
-    let mut command = submit_all(&bench.handle, reports, 1).await;
-    let payloads = bench.payloads(position, tip).await;
-    let mut message = raw.publish(&payloads).await;
-    bench.running.stop().await;
-    for (what, latencies) in [("command", &mut command), ("the same bytes, raw", &mut message)] {
-        table.row([
-            sync.name().to_owned(),
-            what.to_owned(),
-            number(percentile(latencies, 0.5)),
-            number(percentile(latencies, 0.99)),
-            number(percentile(latencies, 1.0)),
-        ]);
+async fn single_commands(folder: &Path) -> Option<Table> {
+    let columns = ["server syncs", "one at a time", "half within (ms)", "99 % within (ms)", "worst (ms)"];
+    let mut table = Table::new(2, columns);
+    for sync in [Sync::Default, Sync::Always] {
+        let server = Server::start(folder, "single", sync)?;
+        let bench = Bench::start(&server.url, "single", EVENTS, None).await;
+        let mut raw = Raw::open(&server.url, "single").await;
+        let reports = bench.reports(SINGLE_COMMANDS, 1, "single").await;
+        let (_, tip, position) = bench.handle.copy();
+        let mut command = submit_all(&bench.handle, reports, 1).await;
+        let payloads = bench.payloads(position, tip).await;
+        let mut message = raw.publish(&payloads).await;
+        bench.running.stop().await;
+        for (what, latencies) in [("command", &mut command), ("the same bytes, raw", &mut message)] {
+            table.row([
+                sync.name().to_owned(),
+                what.to_owned(),
+                number(percentile(latencies, 0.5)),
+                number(percentile(latencies, 0.99)),
+                number(percentile(latencies, 1.0)),
+            ]);
+        }
     }
+    Some(table)
 }
 
 /// The second fold writes to the disk beside the loop. What the loop computes for a record must not change by that.

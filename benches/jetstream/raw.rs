@@ -20,7 +20,7 @@ impl Raw {
         let subject = format!("raw.{name}");
         let stream = json!({
             "name": format!("RAW_{name}"), "subjects": [subject], "retention": "limits", "storage": "file",
-            "discard": "new", "num_replicas": 1, "max_bytes": 2_u64 << 30, "allow_direct": true,
+            "discard": "new", "num_replicas": 1, "max_bytes": 1_u64 << 30, "allow_direct": true,
         });
         let verb = format!("$JS.API.STREAM.CREATE.RAW_{name}");
         let answer = client.request(verb, stream.to_string().into()).await.expect("an answer");

@@ -34,7 +34,7 @@ pub(crate) struct Server {
 
 impl Server {
     /// None, said loudly, where there is no such program.
-    pub(crate) fn start(folder: &Path, sync: Sync) -> Option<Self> {
+    pub(crate) fn start(folder: &Path, name: &str, sync: Sync) -> Option<Self> {
         let binary = std::env::var_os(BINARY_VARIABLE).filter(|binary| !binary.is_empty());
         let Some(binary) = binary else {
             eprintln!(
@@ -44,7 +44,7 @@ impl Server {
         };
         let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
         let address = free.expect("a free port").to_string();
-        let folder = folder.join(sync.name());
+        let folder = folder.join(format!("{name}-{}", sync.name()));
         std::fs::create_dir_all(&folder).expect("a folder");
         let store = format!("store_dir: {:?}, max_file_store: 16GB", folder.display().to_string());
         let store = if sync == Sync::Always { format!("{store}, sync_interval: always") } else { store };

@@ -11,6 +11,7 @@ mod whole;
 
 use std::process::ExitCode;
 
+use bayplan_benches::is_wanted;
 use tokio::runtime::Runtime;
 
 /// Tasks that are launched at the same time, as an agent does it.
@@ -24,9 +25,6 @@ fn main() -> ExitCode {
     if arguments.next().is_some_and(|first| first == "supervise") {
         return agent::supervise_main(arguments);
     }
-    // cargo adds `--bench`; other words choose parts.
-    let parts: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let is_wanted = |part: &str| parts.is_empty() || parts.iter().any(|wanted| wanted == part);
     let folder = tempfile::tempdir().expect("a temporary folder");
     bayplan_benches::start("launches", folder.path());
     let runtime = Runtime::new().expect("a runtime");

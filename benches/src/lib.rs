@@ -16,3 +16,15 @@ pub use draws::Draws;
 pub use machine::{file_system, start};
 pub use rounds::{Rate, cpu_time, percentile, rate, rate_of, ratio};
 pub use table::{Table, number};
+
+/// The one of the binary.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Whether a part of a benchmark is to be measured: all of them, or those that are named.
+#[must_use]
+pub fn is_wanted(part: &str) -> bool {
+    // cargo adds `--bench`.
+    let mut parts = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).peekable();
+    parts.peek().is_none() || parts.any(|wanted| wanted == part)
+}

@@ -1,6 +1,7 @@
 //! Time and chance: all that a master needs and neither its log nor anybody's request tells. Both come from outside, so
 //! that a simulation can give its own.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -25,8 +26,29 @@ impl Environment for System {
     }
 
     fn random(&self) -> [u8; 16] {
-        let mut bytes = [0; 16];
-        getrandom::fill(&mut bytes).expect("the kernel gives random bytes");
-        bytes
+        POOL.with_borrow_mut(Pool::take)
+    }
+}
+
+thread_local! {
+    static POOL: RefCell<Pool> = const { RefCell::new(Pool { blocks: [[0; 16]; POOL_BLOCKS], left: 0 }) };
+}
+
+const POOL_BLOCKS: usize = 64;
+
+/// Random bytes that were asked for together: every command needs some, and to ask costs more than to decide.
+struct Pool {
+    blocks: [[u8; 16]; POOL_BLOCKS],
+    left: usize,
+}
+
+impl Pool {
+    fn take(&mut self) -> [u8; 16] {
+        if self.left == 0 {
+            getrandom::fill(self.blocks.as_flattened_mut()).expect("the kernel gives random bytes");
+            self.left = POOL_BLOCKS;
+        }
+        self.left -= 1;
+        std::mem::take(&mut self.blocks[self.left])
     }
 }

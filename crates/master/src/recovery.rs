@@ -106,8 +106,10 @@ pub async fn start<L: EventLog>(log: Arc<L>, config: Config) -> Result<(Handle, 
     };
     let feed = kept.and_then(|kept| Feed::start(kept, &mut world.state, tip, tip_at));
     let (tasks, guard) = Tasks::new();
-    let reads = Arc::new(Reads::new(world.state.clone(), tip, tip_at, feed));
-    let mandate = leads_already.then_some(Mandate { world, tip, position });
+    // Only a master that leads already has two folds from the beginning.
+    let (state, mandate) =
+        if leads_already { (world.state.clone(), Some(Mandate { world, tip, position })) } else { (world.state, None) };
+    let reads = Arc::new(Reads::new(state, tip, tip_at, feed));
     let sessions = Arc::new(Sessions::new(&config));
     let peers = Arc::new(Peers::new(environment.random()));
     let (stop_sender, stop) = watch::channel(false);

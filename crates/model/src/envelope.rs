@@ -41,7 +41,9 @@ pub(crate) struct Opened {
 
 pub(crate) fn seal(format: u8, body: &[u8]) -> Vec<u8> {
     let envelope = Envelope { format, checksum: crc32fast::hash(body), body: Bytes(body) };
-    rmp_serde::to_vec(&envelope).expect("an envelope is plain data")
+    let mut bytes = Vec::with_capacity(ENVELOPE_BYTES + body.len());
+    rmp_serde::encode::write(&mut bytes, &envelope).expect("an envelope is plain data");
+    bytes
 }
 
 /// Opens the first envelope of `bytes`.

@@ -36,10 +36,15 @@ pub struct SealedRecord {
     pub hash: Hash,
 }
 
+/// What most commands, and each of their events, have room in.
+const COMMAND_BYTES: usize = 512;
+const EVENT_BYTES: usize = 384;
+
 impl Record {
     #[must_use]
     pub fn seal(self) -> SealedRecord {
-        let body = rmp_serde::to_vec_named(&self).expect("a record is plain data");
+        let mut body = Vec::with_capacity(COMMAND_BYTES + EVENT_BYTES * self.events.len());
+        rmp_serde::encode::write_named(&mut body, &self).expect("a record is plain data");
         let bytes = envelope::seal(FORMAT, &body).into();
         SealedRecord { hash: Hash(*blake3::hash(&body).as_bytes()), record: Arc::new(self), bytes }
     }

@@ -10,7 +10,7 @@ use model::{
 };
 
 use crate::State;
-use crate::index::{ENDED_TASKS_KEPT, ENDED_TASKS_KEPT_PER_OWNER};
+use crate::index::{ENDED_TASKS_KEPT, ENDED_TASKS_KEPT_PER_OWNER, Standing};
 
 impl State {
     /// Folds one accepted record. Total: an event about something unknown changes nothing.
@@ -177,15 +177,15 @@ impl State {
     }
 
     pub(crate) fn change_task(&mut self, id: &TaskId, change: impl FnOnce(&mut Task)) {
-        let Some(row) = self.tasks.get(id) else { return };
-        let app = row.app().cloned();
-        self.index.leave(row);
-        self.tasks.update(id, change);
-        if let Some(row) = self.tasks.get(id) {
-            self.index.enter(row);
-        }
-        if let Some(app) = app {
-            self.settle(&app);
+        let changed = self.tasks.change(id, |row| {
+            let before = Standing::of(row);
+            change(row);
+            before
+        });
+        let Some((before, row)) = changed else { return };
+        self.index.follow(row, before);
+        if let Some(app) = row.app() {
+            self.index.settle(app, self.apps.get(app));
         }
     }
 

@@ -81,9 +81,8 @@ impl State {
 
     /// While its offer is open, a task takes from what the offer holds.
     pub(crate) fn take_from_offer(&mut self, task: &LaunchedTask) {
-        let Some(open) = self.offers.get(&task.offer) else { return };
-        self.index.leave_offer(open);
-        self.offers.update(&task.offer, |offer| {
+        let changed = self.offers.change(&task.offer, |offer| {
+            let before = offer.resources.clone();
             let (left, taken) = (&mut offer.resources, &task.resources);
             let minus = |left: Scalar, taken: Scalar| left.minus(taken.min(left));
             left.cpus = minus(left.cpus, taken.cpus);
@@ -91,9 +90,10 @@ impl State {
             left.disk = minus(left.disk, taken.disk);
             left.gpus = minus(left.gpus, taken.gpus);
             left.ports = left.ports.difference(&taken.ports);
+            before
         });
-        if let Some(open) = self.offers.get(&task.offer) {
-            self.index.enter_offer(open);
+        if let Some((before, offer)) = changed {
+            self.index.follow_offer(offer, &before);
         }
     }
 

@@ -126,10 +126,84 @@ impl AppTasks {
     fn is_empty(&self) -> bool {
         self.active.is_empty() && self.ended.is_empty()
     }
+
+    /// Counts an active task.
+    fn count(&mut self, version: AppVersion, standing: Standing) {
+        if let Some(counts) = self.counts_of(standing) {
+            *counts.entry(version).or_default() += 1;
+        }
+    }
+
+    fn count_down(&mut self, version: AppVersion, standing: Standing) {
+        if let Some(counts) = self.counts_of(standing) {
+            count_down(counts, &version);
+        }
+    }
+
+    fn counts_of(&mut self, standing: Standing) -> Option<&mut BTreeMap<AppVersion, u32>> {
+        if standing.is_killed {
+            Some(&mut self.killing)
+        } else {
+            (standing.state == TaskState::Running).then_some(&mut self.running)
+        }
+    }
+}
+
+/// What of a task says where it is entered, and may change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Standing {
+    state: TaskState,
+    ended_at: Option<Timestamp>,
+    is_killed: bool,
+    is_untold: bool,
+}
+
+impl Standing {
+    pub(crate) fn of(task: &Task) -> Self {
+        Self {
+            state: task.status.state,
+            ended_at: task.ended_at,
+            is_killed: task.kill.is_some(),
+            is_untold: !task.unacknowledged.is_empty(),
+        }
+    }
 }
 
 impl Index {
-    /// Enters a task as it is now. Call [`Index::leave`] with its old form first.
+    /// Follows a change of a task that stood otherwise before.
+    pub(crate) fn follow(&mut self, task: &Task, before: Standing) {
+        let now = Standing::of(task);
+        if now == before {
+            return;
+        }
+        if now.ended_at.is_some() || before.ended_at.is_some() {
+            self.leave_as(task, before);
+            self.enter(task);
+            return;
+        }
+        // An active task stays in its places, and is counted otherwise.
+        count_down(&mut self.active_by_state, &before.state);
+        *self.active_by_state.entry(now.state).or_default() += 1;
+        match &task.workload {
+            Workload::App { app, version } => {
+                if let Some(app) = self.apps.get_mut(app) {
+                    app.count_down(*version, before);
+                    app.count(*version, now);
+                }
+            }
+            Workload::Own(_) => {
+                let of = self.frameworks.entry(task.framework).or_default();
+                of.killing = of.killing + u32::from(now.is_killed) - u32::from(before.is_killed);
+                match (before.is_untold, now.is_untold) {
+                    (false, true) => drop(of.untold.insert(task.id.clone())),
+                    (true, false) => drop(of.untold.remove(&task.id)),
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    /// Enters a task as it is now.
     pub(crate) fn enter(&mut self, task: &Task) {
         match &task.workload {
             Workload::App { app, version } => self.enter_of_app(task, app, *version),
@@ -154,11 +228,7 @@ impl Index {
         }
         app.active.insert(task.id.clone());
         *app.by_version.entry(version).or_default() += 1;
-        if task.kill.is_some() {
-            *app.killing.entry(version).or_default() += 1;
-        } else if task.status.state == TaskState::Running {
-            *app.running.entry(version).or_default() += 1;
-        }
+        app.count(version, Standing::of(task));
     }
 
     fn enter_of_framework(&mut self, task: &Task, own: &Arc<str>) {
@@ -181,34 +251,35 @@ impl Index {
 
     /// Takes a task out, in the form in which it was entered.
     pub(crate) fn leave(&mut self, task: &Task) {
+        self.leave_as(task, Standing::of(task));
+    }
+
+    /// As `leave`, for a task that stands otherwise by now.
+    fn leave_as(&mut self, task: &Task, was: Standing) {
         match &task.workload {
-            Workload::App { app, version } => self.leave_of_app(task, app, *version),
-            Workload::Own(info) => self.leave_of_framework(task, &info.id),
+            Workload::App { app, version } => self.leave_of_app(task, was, app, *version),
+            Workload::Own(info) => self.leave_of_framework(task, was, &info.id),
         }
-        if let Some(ended_at) = task.ended_at {
+        if let Some(ended_at) = was.ended_at {
             self.ended.remove(&(ended_at, task.id.clone()));
         } else {
             if let Some(of) = self.frameworks.get_mut(&task.framework) {
                 of.subtract(&task.resources);
             }
-            count_down(&mut self.active_by_state, &task.status.state);
+            count_down(&mut self.active_by_state, &was.state);
             remove_from(&mut self.active_on_agent, &task.agent, &task.id);
         }
         self.drop_framework_if_empty(task.framework);
     }
 
-    fn leave_of_app(&mut self, task: &Task, id: &AppId, version: AppVersion) {
+    fn leave_of_app(&mut self, task: &Task, was: Standing, id: &AppId, version: AppVersion) {
         let Some(app) = self.apps.get_mut(id) else { return };
-        if let Some(ended_at) = task.ended_at {
+        if let Some(ended_at) = was.ended_at {
             app.ended.remove(&(ended_at, task.id.clone()));
         } else {
             app.active.remove(&task.id);
             count_down(&mut app.by_version, &version);
-            if task.kill.is_some() {
-                count_down(&mut app.killing, &version);
-            } else if task.status.state == TaskState::Running {
-                count_down(&mut app.running, &version);
-            }
+            app.count_down(version, was);
         }
         if app.is_empty() {
             self.apps.remove(id);
@@ -219,19 +290,19 @@ impl Index {
         self.deployments.entry(app.clone()).or_default().insert(deployment.clone());
     }
 
-    fn leave_of_framework(&mut self, task: &Task, own: &Arc<str>) {
+    fn leave_of_framework(&mut self, task: &Task, was: Standing, own: &Arc<str>) {
         let Some(of) = self.frameworks.get_mut(&task.framework) else { return };
         if of.by_own_id.get(own) == Some(&task.id) {
             of.by_own_id.remove(own);
         }
         of.untold.remove(&task.id);
-        match task.ended_at {
+        match was.ended_at {
             Some(ended_at) => {
                 of.ended.remove(&(ended_at, task.id.clone()));
             }
             None => {
                 of.active.remove(&task.id);
-                of.killing -= u32::from(task.kill.is_some());
+                of.killing -= u32::from(was.is_killed);
             }
         }
     }
@@ -247,6 +318,14 @@ impl Index {
         of.offers.insert(offer.id);
         of.add(&offer.resources);
         self.offers_on_agent.entry(offer.agent).or_default().insert(offer.id);
+    }
+
+    /// Follows a change of what an open offer holds.
+    pub(crate) fn follow_offer(&mut self, offer: &Offer, before: &Resources) {
+        if let Some(of) = self.frameworks.get_mut(&offer.framework) {
+            of.subtract(before);
+            of.add(&offer.resources);
+        }
     }
 
     pub(crate) fn leave_offer(&mut self, offer: &Offer) {

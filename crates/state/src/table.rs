@@ -37,6 +37,16 @@ impl<K, V> Default for Table<K, V> {
 #[derive(Debug)]
 struct Touched<K>(Option<BTreeSet<K>>);
 
+impl<K: Ord + Clone> Touched<K> {
+    fn touch(&mut self, key: &K) {
+        if let Some(touched) = &mut self.0
+            && !touched.contains(key)
+        {
+            touched.insert(key.clone());
+        }
+    }
+}
+
 /// Nobody asks a copy, and what is never asked for would only grow.
 impl<K> Clone for Touched<K> {
     fn clone(&self) -> Self {
@@ -82,17 +92,17 @@ impl<K: Ord + Clone + Serialize, V: Serialize> Table<K, V> {
     }
 
     pub(crate) fn insert(&mut self, key: K, value: V) {
-        self.touch(&key);
+        self.hash_if_too_many_wait();
+        self.touched.touch(&key);
         self.unhashed.insert(key.clone());
         if let Some(old) = self.rows.insert(key, Row { value, hash: 0 }) {
             self.sum = self.sum.wrapping_sub(old.hash);
         }
-        self.hash_if_too_many_wait();
     }
 
     /// As `insert`, with the row's hash from [`hash_of`].
     pub(crate) fn insert_hashed(&mut self, key: K, value: V, hash: u128) {
-        self.touch(&key);
+        self.touched.touch(&key);
         self.unhashed.remove(&key);
         self.sum = self.sum.wrapping_add(hash);
         if let Some(old) = self.rows.insert(key, Row { value, hash }) {
@@ -102,7 +112,7 @@ impl<K: Ord + Clone + Serialize, V: Serialize> Table<K, V> {
 
     pub(crate) fn remove(&mut self, key: &K) -> Option<V> {
         let row = self.rows.remove(key)?;
-        self.touch(key);
+        self.touched.touch(key);
         self.unhashed.remove(key);
         self.sum = self.sum.wrapping_sub(row.hash);
         Some(row.value)
@@ -110,20 +120,26 @@ impl<K: Ord + Clone + Serialize, V: Serialize> Table<K, V> {
 
     /// Changes a row in place; nothing happens when there is none.
     pub(crate) fn update(&mut self, key: &K, change: impl FnOnce(&mut V)) {
-        if let Some(row) = self.rows.get_mut(key) {
-            change(&mut row.value);
-            let hash = std::mem::take(&mut row.hash);
-            if hash != 0 {
-                self.sum = self.sum.wrapping_sub(hash);
-                self.unhashed.insert(key.clone());
-            }
-            self.touch(key);
-            self.hash_if_too_many_wait();
-        }
+        let _row = self.change(key, change);
     }
 
+    /// As `update`: what the change gives, and the row as it is then.
+    pub(crate) fn change<T>(&mut self, key: &K, change: impl FnOnce(&mut V) -> T) -> Option<(T, &V)> {
+        self.hash_if_too_many_wait();
+        let row = self.rows.get_mut(key)?;
+        let changed = change(&mut row.value);
+        let hash = std::mem::take(&mut row.hash);
+        if hash != 0 {
+            self.sum = self.sum.wrapping_sub(hash);
+            self.unhashed.insert(key.clone());
+        }
+        self.touched.touch(key);
+        Some((changed, &row.value))
+    }
+
+    /// Before one more may have to wait.
     fn hash_if_too_many_wait(&mut self) {
-        if self.unhashed.len() > UNHASHED_LIMIT {
+        if self.unhashed.len() >= UNHASHED_LIMIT {
             self.hash_changes();
         }
     }
@@ -135,14 +151,6 @@ impl<K: Ord + Clone + Serialize, V: Serialize> Table<K, V> {
                 row.hash = hash_of(&key, &row.value);
                 self.sum = self.sum.wrapping_add(row.hash);
             }
-        }
-    }
-
-    fn touch(&mut self, key: &K) {
-        if let Some(touched) = &mut self.touched.0
-            && !touched.contains(key)
-        {
-            touched.insert(key.clone());
         }
     }
 
