@@ -2,6 +2,7 @@
 
 use eventlog::{EventLog, message_bytes};
 use model::{Epoch, SealedRecord, Seq, Tip};
+use scheduler::World;
 
 use crate::config::Config;
 use crate::folding::fold;
@@ -12,7 +13,7 @@ use crate::recovery::StartError;
 /// meanwhile. Agents obey whoever leads the newest epoch that they have heard of.
 pub async fn pass_epochs<L: EventLog>(log: &L, config: &Config, count: u64) -> Result<(Epoch, Seq), StartError> {
     let folded = fold(log, &Config { snapshot: None, ..config.clone() }).await?;
-    let (mut world, mut tip, mut position) = (folded.world, folded.tip, folded.position);
+    let (mut world, mut tip, mut position) = (World::of(folded.state), folded.tip, folded.position);
     let mut batch: Vec<SealedRecord> = Vec::new();
     for number in 1..=count {
         let sealed = begin_epoch(&world, tip, config)?;

@@ -5,8 +5,8 @@
 
 use eventlog::{Entry, EventLog, ReadError, committed};
 use model::{Position, Seq, Tip};
-use scheduler::World;
 use snapshot::{Loaded, Mark, Opened, Snapshot, SnapshotError};
+use state::State;
 
 use crate::config::{Config, SnapshotConfig};
 use crate::feed::Kept;
@@ -18,7 +18,7 @@ const FIRST: Seq = Seq(1);
 
 /// What the log says.
 pub(crate) struct Folded {
-    pub(crate) world: World,
+    pub(crate) state: State,
     pub(crate) tip: Tip,
     /// The message that holds the last record that counts.
     pub(crate) tip_at: Position,
@@ -26,7 +26,7 @@ pub(crate) struct Folded {
     pub(crate) resume_at: Position,
     /// The end of the log.
     pub(crate) position: Position,
-    /// What is to be told how it goes on. Its changes since it was loaded are in the world's state.
+    /// What is to be told how it goes on. Its changes since it was loaded are in the state.
     pub(crate) kept: Option<Kept>,
 }
 
@@ -102,14 +102,13 @@ impl From<Unfit> for StartError {
     }
 }
 
-async fn from_snapshot<L: EventLog>(log: &L, Loaded { state, mark }: Loaded) -> Result<Folded, Unfit> {
-    let mut world = World::of(state);
-    world.state.track_changes(true);
-    behind(log, world, &mark).await
+async fn from_snapshot<L: EventLog>(log: &L, Loaded { mut state, mark }: Loaded) -> Result<Folded, Unfit> {
+    state.track_changes(true);
+    behind(log, state, &mark).await
 }
 
 /// Folds what is behind the mark. The message that holds its last record is read too: it must be there.
-async fn behind<L: EventLog>(log: &L, world: World, mark: &Mark) -> Result<Folded, Unfit> {
+async fn behind<L: EventLog>(log: &L, state: State, mark: &Mark) -> Result<Folded, Unfit> {
     let bounds = log.bounds().await?;
     let at = mark.position;
     if at > bounds.last {
@@ -117,13 +116,13 @@ async fn behind<L: EventLog>(log: &L, world: World, mark: &Mark) -> Result<Folde
     }
     if at < bounds.first {
         // The chain tells whether what follows belongs to it.
-        return tail(log, world, mark.tip, at, at.next()).await;
+        return tail(log, state, mark.tip, at, at.next()).await;
     }
     let message = log.read(at).next().await.transpose()?;
     if !message.is_some_and(|message| message.content.completes(mark.tip.hash)) {
         return Err(Unfit::Foreign { at });
     }
-    tail(log, world, mark.tip, at, at).await
+    tail(log, state, mark.tip, at, at).await
 }
 
 /// Folds all that the log has: from its beginning, or from a baseline where the beginning was trimmed.
@@ -134,7 +133,7 @@ async fn whole<L: EventLog>(log: &L) -> Result<Folded, StartError> {
     if first > Position(1) || begins_late {
         return from_baseline(log, first).await;
     }
-    Ok(tail(log, World::default(), Tip::default(), Position::default(), Position(1)).await?)
+    Ok(tail(log, State::default(), Tip::default(), Position::default(), Position(1)).await?)
 }
 
 /// The newest one that can be used; then the one before it.
@@ -144,7 +143,7 @@ async fn from_baseline<L: EventLog>(log: &L, first: Position) -> Result<Folded, 
     let mut reason = "there is none".to_owned();
     for baseline in baselines.iter().rev().filter(|baseline| baseline.position.next() >= first) {
         match load_baseline(log, baseline).await {
-            Ok(Loaded { state, mark }) => match behind(log, World::of(state), &mark).await {
+            Ok(Loaded { state, mark }) => match behind(log, state, &mark).await {
                 Ok(folded) => {
                     tracing::info!(seq = %mark.tip.seq, until = %folded.tip.seq, "the state comes from a baseline");
                     return Ok(folded);
@@ -162,7 +161,7 @@ async fn from_baseline<L: EventLog>(log: &L, first: Position) -> Result<Folded, 
 /// Folds the log from `from` on, which is `tip_at` or right behind it.
 async fn tail<L: EventLog>(
     log: &L,
-    mut world: World,
+    mut state: State,
     tip: Tip,
     mut tip_at: Position,
     from: Position,
@@ -173,8 +172,8 @@ async fn tail<L: EventLog>(
     while let Some(entry) = records.next().await {
         match entry? {
             Entry::Accepted { position: at, record, .. } => {
-                world.apply(&record.record);
-                if world.state.differs_from(record.record.state_hash) {
+                state.apply(&record.record);
+                if state.differs_from(record.record.state_hash) {
                     return Err(Unfit::Diverged(record.record.seq));
                 }
                 (tip_at, resume_at, position) = (at, at, position.max(at));
@@ -191,5 +190,5 @@ async fn tail<L: EventLog>(
             }
         }
     }
-    Ok(Folded { world, tip: records.tip(), tip_at, resume_at, position, kept: None })
+    Ok(Folded { state, tip: records.tip(), tip_at, resume_at, position, kept: None })
 }

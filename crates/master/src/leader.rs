@@ -127,6 +127,7 @@ impl<L: EventLog> Leader<L> {
         let mut submissions = Vec::new();
         let mut looking: Option<Looking> = None;
         let mut look_at = Instant::now() + LOOK_AT_END_INTERVAL;
+        let mut gives_way = false;
         self.answered_at = Instant::now();
         loop {
             self.take_deferred(&mut next);
@@ -134,6 +135,7 @@ impl<L: EventLog> Leader<L> {
             if in_flight.is_none() && !next.is_empty() {
                 let batch = std::mem::replace(&mut next, Batch::new(self.tip));
                 in_flight = self.send(batch).await?;
+                gives_way = in_flight.is_some();
                 look_at = Instant::now() + LOOK_AT_END_INTERVAL;
                 continue;
             }
@@ -158,7 +160,9 @@ impl<L: EventLog> Leader<L> {
                         return Ok(Ending::Deposed(why));
                     }
                 }
-                received = self.inbox.recv_many(&mut submissions, room), if room > 0 => {
+                // Whom the append has woken, the log's client, would wait for this thread until the next batch is decided.
+                () = tokio::task::yield_now(), if gives_way => gives_way = false,
+                received = self.inbox.recv_many(&mut submissions, room), if room > 0 && !gives_way => {
                     if received == 0 {
                         return Ok(Ending::Stopped);
                     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use eventlog::{AppendError, EventLog, ReadError};
 use model::{Position, Seq, Tip};
+use scheduler::World;
 use snapshot::SnapshotError;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -91,24 +92,24 @@ impl Running {
 
 /// Folds the log, and begins to lead, or to follow where there may be other masters.
 pub async fn start<L: EventLog>(log: Arc<L>, config: Config) -> Result<(Handle, Running), StartError> {
-    let Folded { mut world, mut tip, mut tip_at, mut resume_at, mut position, kept } =
+    let Folded { mut state, mut tip, mut tip_at, mut resume_at, mut position, kept } =
         fold(log.as_ref(), &config).await?;
     let environment = Arc::clone(&config.environment);
-    let leads_already = match config.standby {
-        Some(_) => false,
-        None => {
-            let (sealed, at) = lead_alone(log.as_ref(), &world, tip, position, &config).await?;
-            world.apply(&sealed.record);
-            tip = Tip { seq: sealed.record.seq, epoch: sealed.record.epoch, hash: sealed.hash };
-            (tip_at, resume_at, position) = (at, at, at);
-            true
-        }
-    };
-    let feed = kept.and_then(|kept| Feed::start(kept, &mut world.state, tip, tip_at));
+    let mut leads_with = None;
+    if config.standby.is_none() {
+        let mut world = World::of(state);
+        let (sealed, at) = lead_alone(log.as_ref(), &world, tip, position, &config).await?;
+        world.apply(&sealed.record);
+        tip = Tip { seq: sealed.record.seq, epoch: sealed.record.epoch, hash: sealed.hash };
+        (tip_at, resume_at, position) = (at, at, at);
+        // The loop gets the copy: of a copy, nobody is told what changed.
+        let copy = world.state.clone();
+        state = std::mem::replace(&mut world.state, copy);
+        leads_with = Some(Mandate { world, tip, position });
+    }
+    let leads_already = leads_with.is_some();
+    let feed = kept.and_then(|kept| Feed::start(kept, &mut state, tip, tip_at));
     let (tasks, guard) = Tasks::new();
-    // Only a master that leads already has two folds from the beginning.
-    let (state, mandate) =
-        if leads_already { (world.state.clone(), Some(Mandate { world, tip, position })) } else { (world.state, None) };
     let reads = Arc::new(Reads::new(state, tip, tip_at, feed));
     let sessions = Arc::new(Sessions::new(&config));
     let peers = Arc::new(Peers::new(environment.random()));
@@ -158,7 +159,7 @@ pub async fn start<L: EventLog>(log: Arc<L>, config: Config) -> Result<(Handle, 
         candidacy: None,
         hold_back_until: None,
     };
-    let running = Running { stop: stop_sender, node: tasks.spawn(node.run(mandate)), reads, _tasks: guard };
+    let running = Running { stop: stop_sender, node: tasks.spawn(node.run(leads_with)), reads, _tasks: guard };
     if leads_already {
         // Whoever has the handle may submit at once.
         let _opened = is_open.wait_for(|door| matches!(door, Door::Open(_) | Door::Stopping)).await;

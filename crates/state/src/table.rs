@@ -1,6 +1,7 @@
 //! An ordered table that keeps a hash of its rows as they change.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -13,10 +14,14 @@ const UNHASHED_LIMIT: usize = 1_024;
 /// rows that changed wait until somebody does, or until they are too many.
 #[derive(Debug, Clone)]
 pub struct Table<K, V> {
-    rows: BTreeMap<K, Row<V>>,
+    /// Copies of a table share its rows until either changes them.
+    rows: BTreeMap<K, Arc<Row<V>>>,
     /// Of the rows that do not wait.
     sum: u128,
-    unhashed: BTreeSet<K>,
+    /// The keys of the rows that wait, and those of rows that are gone or were hashed meanwhile.
+    unhashed: Vec<K>,
+    /// Whether a row that waits may be named there twice.
+    has_doubles: bool,
     touched: Touched<K>,
 }
 
@@ -29,7 +34,7 @@ struct Row<V> {
 
 impl<K, V> Default for Table<K, V> {
     fn default() -> Self {
-        Self { rows: BTreeMap::new(), sum: 0, unhashed: BTreeSet::new(), touched: Touched(None) }
+        Self { rows: BTreeMap::new(), sum: 0, unhashed: Vec::new(), has_doubles: false, touched: Touched(None) }
     }
 }
 
@@ -54,7 +59,7 @@ impl<K> Clone for Touched<K> {
     }
 }
 
-impl<K: Ord + Clone + Serialize, V: Serialize> Table<K, V> {
+impl<K: Ord + Clone + Serialize, V: Clone + Serialize> Table<K, V> {
     #[must_use]
     pub fn get(&self, key: &K) -> Option<&V> {
         self.rows.get(key).map(|row| &row.value)
@@ -94,28 +99,32 @@ impl<K: Ord + Clone + Serialize, V: Serialize> Table<K, V> {
     pub(crate) fn insert(&mut self, key: K, value: V) {
         self.hash_if_too_many_wait();
         self.touched.touch(&key);
-        self.unhashed.insert(key.clone());
-        if let Some(old) = self.rows.insert(key, Row { value, hash: 0 }) {
-            self.sum = self.sum.wrapping_sub(old.hash);
+        self.unhashed.push(key.clone());
+        if let Some(old) = self.rows.insert(key, Arc::new(Row { value, hash: 0 })) {
+            self.forget_hash(old.hash);
         }
     }
 
     /// As `insert`, with the row's hash from [`hash_of`].
     pub(crate) fn insert_hashed(&mut self, key: K, value: V, hash: u128) {
         self.touched.touch(&key);
-        self.unhashed.remove(&key);
         self.sum = self.sum.wrapping_add(hash);
-        if let Some(old) = self.rows.insert(key, Row { value, hash }) {
-            self.sum = self.sum.wrapping_sub(old.hash);
+        if let Some(old) = self.rows.insert(key, Arc::new(Row { value, hash })) {
+            self.forget_hash(old.hash);
         }
     }
 
     pub(crate) fn remove(&mut self, key: &K) -> Option<V> {
         let row = self.rows.remove(key)?;
         self.touched.touch(key);
-        self.unhashed.remove(key);
-        self.sum = self.sum.wrapping_sub(row.hash);
-        Some(row.value)
+        self.forget_hash(row.hash);
+        Some(Arc::unwrap_or_clone(row).value)
+    }
+
+    /// Of a row that is gone. If it waited, its key stays behind, and may come again.
+    fn forget_hash(&mut self, hash: u128) {
+        self.sum = self.sum.wrapping_sub(hash);
+        self.has_doubles |= hash == 0;
     }
 
     /// Changes a row in place; nothing happens when there is none.
@@ -126,12 +135,12 @@ impl<K: Ord + Clone + Serialize, V: Serialize> Table<K, V> {
     /// As `update`: what the change gives, and the row as it is then.
     pub(crate) fn change<T>(&mut self, key: &K, change: impl FnOnce(&mut V) -> T) -> Option<(T, &V)> {
         self.hash_if_too_many_wait();
-        let row = self.rows.get_mut(key)?;
+        let row = Arc::make_mut(self.rows.get_mut(key)?);
         let changed = change(&mut row.value);
         let hash = std::mem::take(&mut row.hash);
         if hash != 0 {
             self.sum = self.sum.wrapping_sub(hash);
-            self.unhashed.insert(key.clone());
+            self.unhashed.push(key.clone());
         }
         self.touched.touch(key);
         Some((changed, &row.value))
@@ -146,12 +155,14 @@ impl<K: Ord + Clone + Serialize, V: Serialize> Table<K, V> {
 
     /// Hashes the rows that wait.
     pub(crate) fn hash_changes(&mut self) {
-        for key in std::mem::take(&mut self.unhashed) {
-            if let Some(row) = self.rows.get_mut(&key) {
+        for key in self.unhashed.drain(..) {
+            if let Some(row) = self.rows.get_mut(&key).filter(|row| row.hash == 0) {
+                let row = Arc::make_mut(row);
                 row.hash = hash_of(&key, &row.value);
                 self.sum = self.sum.wrapping_add(row.hash);
             }
         }
+        self.has_doubles = false;
     }
 
     /// Begins, or ends, to remember which keys change.
@@ -169,8 +180,12 @@ impl<K: Ord + Clone + Serialize, V: Serialize> Table<K, V> {
     }
 
     pub(crate) fn sum(&self) -> u128 {
-        let waiting = self.unhashed.iter().filter_map(|key| Some(hash_of(key, self.get(key)?)));
-        waiting.fold(self.sum, u128::wrapping_add)
+        let hash_now = |key: &K| self.rows.get(key).filter(|row| row.hash == 0).map(|row| hash_of(key, &row.value));
+        if self.has_doubles {
+            let keys: BTreeSet<&K> = self.unhashed.iter().collect();
+            return keys.into_iter().filter_map(hash_now).fold(self.sum, u128::wrapping_add);
+        }
+        self.unhashed.iter().filter_map(hash_now).fold(self.sum, u128::wrapping_add)
     }
 
     /// The sum made anew from the rows, for checks.
