@@ -138,6 +138,18 @@ impl State {
         self.header.state_version == VERSION && recorded.is_some_and(|recorded| recorded != self.kept_hash())
     }
 
+    /// For a fold of many records at once: with `late`, rows that change are hashed when the hash is asked for, and not before.
+    pub fn hash_late(&mut self, late: bool) {
+        self.agents.hash_late(late);
+        self.apps.hash_late(late);
+        self.definitions.hash_late(late);
+        self.tasks.hash_late(late);
+        self.offers.hash_late(late);
+        self.deployments.hash_late(late);
+        self.frameworks.hash_late(late);
+        self.filters.hash_late(late);
+    }
+
     /// As [`State::hash`], and what it took is kept for the next time.
     pub fn kept_hash(&mut self) -> Hash {
         self.agents.hash_changes();

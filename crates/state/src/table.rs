@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-/// How many rows may wait to be hashed. It bounds what asking for the hash costs.
+/// How many rows may wait to be hashed where nobody says otherwise. It bounds what asking for the hash costs.
 const UNHASHED_LIMIT: usize = 1_024;
 
 /// Rows by key. The sum of the rows' hashes is kept, so that the hash of a large state costs only what changed.
@@ -22,6 +22,8 @@ pub struct Table<K, V> {
     unhashed: Vec<K>,
     /// Whether a row that waits may be named there twice.
     has_doubles: bool,
+    /// How many rows may wait.
+    limit: usize,
     touched: Touched<K>,
 }
 
@@ -34,7 +36,8 @@ struct Row<V> {
 
 impl<K, V> Default for Table<K, V> {
     fn default() -> Self {
-        Self { rows: BTreeMap::new(), sum: 0, unhashed: Vec::new(), has_doubles: false, touched: Touched(None) }
+        let (rows, unhashed) = (BTreeMap::new(), Vec::new());
+        Self { rows, sum: 0, unhashed, has_doubles: false, limit: UNHASHED_LIMIT, touched: Touched(None) }
     }
 }
 
@@ -148,9 +151,14 @@ impl<K: Ord + Clone + Serialize, V: Clone + Serialize> Table<K, V> {
 
     /// Before one more may have to wait.
     fn hash_if_too_many_wait(&mut self) {
-        if self.unhashed.len() >= UNHASHED_LIMIT {
+        if self.unhashed.len() >= self.limit {
             self.hash_changes();
         }
+    }
+
+    /// Lets all rows wait that change, or only as many as before.
+    pub(crate) fn hash_late(&mut self, late: bool) {
+        self.limit = if late { usize::MAX } else { UNHASHED_LIMIT };
     }
 
     /// Hashes the rows that wait.
@@ -234,5 +242,32 @@ mod tests {
         assert!(waiting > 0 && !table.is_empty(), "nothing waits at the end, so that nothing was shown");
         table.hash_changes();
         assert_eq!((table.sum(), table.sum), (sum, sum));
+    }
+
+    #[test]
+    fn a_copy_shares_rows_until_either_changes_them() {
+        let mut table = Table::<u64, String>::default();
+        (0..10).for_each(|key| table.insert(key, format!("row {key}")));
+        table.hash_changes();
+        let mut copy = table.clone();
+        copy.update(&3, |row| row.push_str(", changed"));
+        table.remove(&4);
+        assert_eq!((table.get(&3), copy.get(&3)), (Some(&"row 3".to_owned()), Some(&"row 3, changed".to_owned())));
+        assert_eq!((table.get(&4), copy.get(&4)), (None, Some(&"row 4".to_owned())));
+        assert_eq!((table.sum(), copy.sum()), (table.recomputed_sum(), copy.recomputed_sum()));
+    }
+
+    #[test]
+    fn a_table_that_hashes_late_lets_all_rows_wait() {
+        let many = 3 * UNHASHED_LIMIT as u64;
+        let mut table = Table::<u64, u64>::default();
+        table.hash_late(true);
+        (0..many).for_each(|key| table.insert(key, 0));
+        (0..many).for_each(|key| table.update(&key, |value| *value += 1));
+        assert_eq!(table.unhashed.len() as u64, many, "a row that waits was named twice, or one was hashed");
+        table.hash_late(false);
+        table.update(&0, |value| *value += 1);
+        assert!(table.unhashed.len() <= UNHASHED_LIMIT);
+        assert_eq!(table.sum(), table.recomputed_sum());
     }
 }

@@ -73,13 +73,22 @@ impl Framework {
         self.expect("OFFERS")["offers"].as_array().expect("a list").clone()
     }
 
-    /// The next update of a task, which must say this state, and is acknowledged.
+    /// The next update of a task, which must say this state, and is acknowledged. That it is starting may be said before.
     pub(crate) fn update(&mut self, task: &str, state: &str) -> Value {
-        let status = self.expect("UPDATE")["status"].clone();
-        assert_eq!((value_of(&status["task_id"]).as_str(), &status["state"]), (task, &json!(state)), "{status}");
+        loop {
+            let status = self.expect("UPDATE")["status"].clone();
+            self.acknowledge(&status);
+            if state != "TASK_STARTING" && status["state"] == "TASK_STARTING" {
+                continue;
+            }
+            assert_eq!((value_of(&status["task_id"]).as_str(), &status["state"]), (task, &json!(state)), "{status}");
+            return status;
+        }
+    }
+
+    pub(crate) fn acknowledge(&self, status: &Value) {
         let receipt = json!({"agent_id": status["agent_id"], "task_id": status["task_id"], "uuid": status["uuid"]});
         self.call("ACKNOWLEDGE", receipt);
-        status
     }
 
     pub(crate) fn call(&self, kind: &str, content: Value) {
