@@ -1,13 +1,18 @@
 //! What is looked up often, derived from the tables and never told by an event.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod app_tasks;
+mod framework_holdings;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use model::{
     AgentId, App, AppId, AppVersion, DeploymentId, FrameworkId, Offer, OfferFilter, OfferId, Resources, Task, TaskId,
     TaskState, Timestamp, Workload,
 };
+
+pub use app_tasks::AppTasks;
+pub use framework_holdings::FrameworkHoldings;
 
 /// How many ended tasks are remembered, over all apps.
 pub const ENDED_TASKS_KEPT: usize = 1_000;
@@ -25,128 +30,6 @@ pub(crate) struct Index {
     pub(crate) frameworks: BTreeMap<FrameworkId, FrameworkHoldings>,
     pub(crate) offers_on_agent: BTreeMap<AgentId, BTreeSet<OfferId>>,
     pub(crate) filters_by_end: BTreeSet<(Timestamp, AgentId, FrameworkId)>,
-}
-
-/// What a framework has: tasks, offers, and agents that it refused.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct FrameworkHoldings {
-    /// Of its active tasks and open offers together, without ports.
-    pub amounts: Resources,
-    pub offers: BTreeSet<OfferId>,
-    /// Agents on which it has a filter.
-    pub refused: BTreeSet<AgentId>,
-    /// Of a framework outside: its active tasks.
-    pub active: BTreeSet<TaskId>,
-    /// Those of the active ones that were asked to end.
-    pub killing: u32,
-    /// Tasks with updates that it did not acknowledge.
-    pub untold: BTreeSet<TaskId>,
-    pub ended: BTreeSet<(Timestamp, TaskId)>,
-    /// The youngest task that is remembered under each of its own ids.
-    pub by_own_id: BTreeMap<Arc<str>, TaskId>,
-}
-
-impl FrameworkHoldings {
-    pub(crate) const fn none() -> &'static Self {
-        static NONE: FrameworkHoldings = FrameworkHoldings {
-            amounts: Resources {
-                cpus: model::Scalar::ZERO,
-                mem: model::Scalar::ZERO,
-                disk: model::Scalar::ZERO,
-                gpus: model::Scalar::ZERO,
-                ports: model::PortRanges::none(),
-            },
-            offers: BTreeSet::new(),
-            refused: BTreeSet::new(),
-            active: BTreeSet::new(),
-            killing: 0,
-            untold: BTreeSet::new(),
-            ended: BTreeSet::new(),
-            by_own_id: BTreeMap::new(),
-        };
-        &NONE
-    }
-
-    fn add(&mut self, resources: &Resources) {
-        self.amounts.cpus = self.amounts.cpus.plus(resources.cpus);
-        self.amounts.mem = self.amounts.mem.plus(resources.mem);
-        self.amounts.disk = self.amounts.disk.plus(resources.disk);
-        self.amounts.gpus = self.amounts.gpus.plus(resources.gpus);
-    }
-
-    fn subtract(&mut self, resources: &Resources) {
-        self.amounts.cpus = self.amounts.cpus.minus(resources.cpus);
-        self.amounts.mem = self.amounts.mem.minus(resources.mem);
-        self.amounts.disk = self.amounts.disk.minus(resources.disk);
-        self.amounts.gpus = self.amounts.gpus.minus(resources.gpus);
-    }
-}
-
-/// The tasks of one app.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct AppTasks {
-    pub active: BTreeSet<TaskId>,
-    /// Those of the active ones that were asked to end, by version.
-    pub killing: BTreeMap<AppVersion, u32>,
-    /// Those of the active ones that run and were not asked to end, by version.
-    pub running: BTreeMap<AppVersion, u32>,
-    /// The active ones by version.
-    pub by_version: BTreeMap<AppVersion, u32>,
-    pub ended: BTreeSet<(Timestamp, TaskId)>,
-}
-
-impl AppTasks {
-    pub(crate) const fn none() -> &'static Self {
-        static NONE: AppTasks = AppTasks {
-            active: BTreeSet::new(),
-            killing: BTreeMap::new(),
-            running: BTreeMap::new(),
-            by_version: BTreeMap::new(),
-            ended: BTreeSet::new(),
-        };
-        &NONE
-    }
-
-    /// How many run, of this version or a later one.
-    #[must_use]
-    pub fn running_since(&self, version: AppVersion) -> u32 {
-        self.running.range(version..).map(|(_, count)| count).sum()
-    }
-
-    /// How many are active and were not asked to end: of this version or a later one, and of older ones.
-    #[must_use]
-    pub fn staying(&self, version: AppVersion) -> (usize, usize) {
-        let since: u32 = self.by_version.range(version..).map(|(_, count)| count).sum();
-        let killing_since: u32 = self.killing.range(version..).map(|(_, count)| count).sum();
-        let killing: u32 = self.killing.values().sum();
-        let current = (since - killing_since) as usize;
-        (current, self.active.len() - killing as usize - current)
-    }
-
-    fn is_empty(&self) -> bool {
-        self.active.is_empty() && self.ended.is_empty()
-    }
-
-    /// Counts an active task.
-    fn count(&mut self, version: AppVersion, standing: Standing) {
-        if let Some(counts) = self.counts_of(standing) {
-            *counts.entry(version).or_default() += 1;
-        }
-    }
-
-    fn count_down(&mut self, version: AppVersion, standing: Standing) {
-        if let Some(counts) = self.counts_of(standing) {
-            count_down(counts, &version);
-        }
-    }
-
-    fn counts_of(&mut self, standing: Standing) -> Option<&mut BTreeMap<AppVersion, u32>> {
-        if standing.is_killed {
-            Some(&mut self.killing)
-        } else {
-            (standing.state == TaskState::Running).then_some(&mut self.running)
-        }
-    }
 }
 
 /// What of a task says where it is entered, and may change.
