@@ -68,6 +68,18 @@ fn a_framework_kills_declines_revives_and_is_torn_down_with_its_tasks() {
 }
 
 #[test]
+fn a_framework_asks_for_more_tasks_at_once_than_events_may_wait() {
+    let cluster = Cluster::master(&[]);
+    let mut framework = Framework::subscribe(&cluster.operator_url(), "many", None);
+    let tasks: Vec<Value> = (0..5_000).map(|task| json!({"task_id": {"value": format!("t{task}")}})).collect();
+    framework.call("RECONCILE", json!({ "tasks": tasks }));
+    for task in 0..5_000 {
+        let status = framework.expect("UPDATE")["status"].clone();
+        assert_eq!((&status["task_id"]["value"], &status["state"]), (&json!(format!("t{task}")), &json!("TASK_LOST")));
+    }
+}
+
+#[test]
 fn two_frameworks_share_two_agents_and_get_back_what_one_keeps_for_too_long() {
     let cluster = Cluster::master(&["--offer-timeout", "2s"]);
     let _agents = [("a1", "45200-45209"), ("a2", "45210-45219")].map(|(name, ports)| cluster.join(name, ports, &[]));

@@ -127,6 +127,15 @@ fn a_log_moves_to_nats_servers() {
     assert_eq!(restored["epoch"], number(&moved, "last_epoch") + 1_000);
     assert_eq!(restored["cluster"], told("info", &["--dir", &folder])["cluster"]);
     refused("verify", &["--log", "nats://127.0.0.1:1"], 3, "no NATS server");
+
+    // The stream is lost, and what is left of it would be taken for the new one's.
+    told("trim", &on("moved"));
+    nats.publish("$JS.API.STREAM.DELETE.BAYPLAN_moved", "");
+    let back = [&on("moved")[..], &["--log-max-bytes", "64MB", "--from", &backup]].concat();
+    refused("restore", &back, 5, "--remove-baselines");
+    told("restore", &[&back[..], &["--remove-baselines"]].concat());
+    assert_eq!(told("info", &on("moved"))["baselines"].as_array().map(Vec::len), Some(1), "the one of the backup");
+    told("verify", &on("moved"));
 }
 
 #[test]

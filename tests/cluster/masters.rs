@@ -158,6 +158,19 @@ fn a_master_that_cannot_trust_its_servers_or_their_stream_says_why() {
     let (code, said) = attempt(&["--log-replicas", "3", "--cluster", "replicated"]);
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("replicas"), "{said}");
+    for (wrong, why) in [
+        (["--log-replicas", "2"], "1, 3 and 5"),
+        (["--log-max-bytes", "1000"], "1MB"),
+        (["--leader-timeout", "1ms"], "100ms"),
+        (["--heartbeat", "0ms"], "100ms"),
+        (["--agent-timeout", "10s"], "--heartbeat"),
+        (["--leader", ""], "--leader"),
+        (["--advertise", "a b/c"], "--advertise"),
+    ] {
+        let (code, said) = attempt(&wrong);
+        assert_eq!(code, Some(2), "{wrong:?}: {said}");
+        assert!(said.contains(why), "{wrong:?}: {said}");
+    }
 }
 
 /// A master with some apps, all of which are in its snapshot.

@@ -53,15 +53,18 @@ pub fn forward(router: Router, handle: Handle, http: reqwest::Client, door: Door
 
 async fn answer(State(forwarding): State<Arc<Forwarding>>, request: Request, next: Next) -> Response {
     let role = forwarding.handle.role();
+    let is_question = is_question(&request);
+    // What an answer is made from is at least as new as this. A change is in the log when it is answered.
+    let before = is_question.then(|| forwarding.handle.read().seq);
     let mut response = match &role {
         Role::Leading => next.run(request).await,
-        Role::Following { .. } if is_question(&request) => next.run(request).await,
+        Role::Following { .. } if is_question => next.run(request).await,
         Role::Following { leader } => {
             let passed_on = forwarding.pass_on(request, leader.as_ref()).await;
             passed_on.unwrap_or_else(IntoResponse::into_response)
         }
     };
-    let seq = forwarding.handle.read().seq;
+    let seq = before.unwrap_or_else(|| forwarding.handle.read().seq);
     let headers = response.headers_mut();
     headers.insert(SEQ_HEADER, HeaderValue::from(seq.0));
     let role = if role == Role::Leading { "leading" } else { "following" };

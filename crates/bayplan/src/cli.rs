@@ -19,7 +19,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::client::MasterUrl;
 
-pub(crate) use duration::parse_duration;
+pub(crate) use duration::{parse_duration, parse_duration_within};
 
 pub(crate) const DEFAULT_MASTER: &str = "http://127.0.0.1:5050";
 

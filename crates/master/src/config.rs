@@ -116,4 +116,4 @@ impl Default for Config {
 }
 
 /// How many heartbeats may be missed before the other side is taken to be away.
-pub(crate) const HEARTBEATS_MISSED: u32 = 3;
+pub const HEARTBEATS_MISSED: u32 = 3;

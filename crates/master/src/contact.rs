@@ -23,10 +23,10 @@ pub(crate) async fn watch(handle: Handle, config: Config) {
             if has_session && (is_silent || !connected) {
                 handle.sessions.hang_up(agent);
             }
-            if silent > config.agent_timeout {
-                remove(&handle, agent).await;
-            } else if connected && is_silent {
+            if connected && is_silent {
                 disconnect(&handle, agent).await;
+            } else if !connected && silent > config.agent_timeout {
+                remove(&handle, agent).await;
             }
         }
     }
@@ -42,6 +42,8 @@ async fn disconnect(handle: &Handle, agent: AgentId) {
 async fn remove(handle: &Handle, agent: AgentId) {
     let kind = CommandKind::RemoveAgent { agent, reason: RemovalReason::TimedOut };
     match handle.submit(Principal::new("master"), kind).await {
+        // It came back while this was decided.
+        Ok(committed) if committed.record.is_none() => {}
         Ok(_) => {
             tracing::warn!(%agent, "the agent was silent for too long and was removed with its tasks");
             handle.sessions.forget(agent);

@@ -62,7 +62,7 @@ struct Subscribed {
 /// What a session has to look at.
 enum Wake {
     Record(Arc<Record>),
-    Tell(mesos::Event),
+    Tell(Vec<mesos::Event>),
 }
 
 /// What a framework reads.
@@ -142,8 +142,8 @@ impl Frameworks {
         }
     }
 
-    fn tell(&self, framework: FrameworkId, event: mesos::Event) {
-        self.open().send(framework, Wake::Tell(event));
+    fn tell(&self, framework: FrameworkId, events: Vec<mesos::Event>) {
+        self.open().send(framework, Wake::Tell(events));
     }
 }
 
@@ -333,9 +333,8 @@ impl Handle {
             }));
         }
         drop(state);
-        for update in told {
-            self.sessions.frameworks.tell(framework, mesos::Event::Update(update));
-        }
+        // Together, as there may be more of them than may wait.
+        self.sessions.frameworks.tell(framework, told.into_iter().map(mesos::Event::Update).collect());
     }
 }
 

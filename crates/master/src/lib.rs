@@ -34,7 +34,7 @@ mod stream;
 mod tasks;
 mod trimming;
 
-pub use config::{Config, Retention, Sabotage, SnapshotConfig, Standby};
+pub use config::{Config, HEARTBEATS_MISSED, Retention, Sabotage, SnapshotConfig, Standby};
 pub use environment::{Environment, System};
 pub use epochs::pass_epochs;
 pub use frameworks::{CallRefused, FrameworkStream};
@@ -46,5 +46,6 @@ pub use role::{KnownLeader, Role};
 pub use scheduler::Rejection;
 pub use stream::{Follow, StreamError};
 pub use trimming::{
-    BASELINES_KEPT, TrimmingError, load_baseline, trim_behind_baselines, trimmable_behind, write_baseline,
+    BASELINES_KEPT, TrimmingError, load_baseline, read_back_baseline, trim_behind_baselines, trimmable_behind,
+    write_baseline,
 };

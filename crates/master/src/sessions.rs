@@ -122,8 +122,11 @@ impl Sessions {
 
     pub(crate) async fn report(&self, handle: &Handle, report: StatusReport) -> Result<Acknowledgement, SubmitError> {
         let StatusReport { identity: AgentIdentity { cluster, agent }, updates } = report;
-        let known = handle.read().header.cluster.as_ref() == Some(&cluster);
-        if !known {
+        let is_known = {
+            let state = handle.read();
+            state.header.cluster.as_ref() == Some(&cluster) && state.agents.contains(&agent)
+        };
+        if !is_known {
             return Err(Rejection::UnknownAgent(agent).into());
         }
         if let Some(contact) = self.agents().get_mut(&agent) {
@@ -165,8 +168,11 @@ impl Sessions {
         }
     }
 
+    /// As `hang_up`, for an agent that is no more.
     pub(crate) fn forget(&self, agent: AgentId) {
-        self.agents().remove(&agent);
+        if let Some(session) = self.agents().remove(&agent).and_then(|contact| contact.session) {
+            session.changed.notify_one();
+        }
     }
 }
 

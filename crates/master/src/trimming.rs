@@ -29,12 +29,59 @@ pub enum TrimmingError {
     Baseline(#[from] BaselineError),
     #[error("the baseline of record {seq} cannot be used: {error}")]
     Unfit { seq: model::Seq, error: SnapshotError },
+    #[error(
+        "the baseline of record {seq} is of a log that was here before, not of this one: {reason}. It is left where it is; \
+         `bayplan log restore` and `import` remove such with --remove-baselines"
+    )]
+    Foreign { seq: model::Seq, reason: String },
     #[error(transparent)]
     Trim(#[from] TrimError),
 }
 
-/// Reads a baseline back and builds its state.
+/// Reads a baseline back, builds its state, and sees that it is one of this log.
 pub async fn load_baseline<L: EventLog>(log: &L, baseline: &Baseline) -> Result<Loaded, TrimmingError> {
+    let loaded = read_back_baseline(log, baseline).await?;
+    check_origin(log, &loaded.mark).await?;
+    Ok(loaded)
+}
+
+/// A log that was put back under the name of another one may find that one's baselines. Of this log are those that end with a
+/// record that it has, or that it had: then whoever folds on sees whether what follows belongs to it.
+async fn check_origin<L: EventLog>(log: &L, mark: &Mark) -> Result<(), TrimmingError> {
+    let (bounds, at) = (log.bounds().await?, mark.position);
+    let foreign = |reason: String| Err(TrimmingError::Foreign { seq: mark.tip.seq, reason });
+    if at > bounds.last {
+        return foreign(format!("it ends at position {at}, and the log at {}", bounds.last));
+    }
+    if at < bounds.first {
+        return Ok(());
+    }
+    let message = log.read(at).next().await.transpose()?;
+    if message.is_some_and(|message| message.content.completes(mark.tip.hash)) {
+        Ok(())
+    } else {
+        foreign(format!("position {at} of the log holds another record"))
+    }
+}
+
+/// The newest baselines of this log, after they were read back.
+async fn own_baselines<L: EventLog>(log: &L, how_many: usize) -> Result<Vec<Baseline>, TrimmingError> {
+    let mut own = Vec::new();
+    for baseline in log.baselines().await?.into_iter().rev() {
+        if own.len() == how_many {
+            break;
+        }
+        match load_baseline(log, &baseline).await {
+            Ok(_) => own.insert(0, baseline),
+            Err(error @ TrimmingError::Foreign { .. }) => tracing::debug!(%error, "a baseline is passed over"),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(own)
+}
+
+/// Reads a baseline back and builds its state, wherever it is of.
+pub async fn read_back_baseline<L: EventLog>(log: &L, baseline: &Baseline) -> Result<Loaded, TrimmingError> {
     let bytes = log.read_baseline(baseline).await?;
     let unfit = |error| TrimmingError::Unfit { seq: baseline.seq, error };
     let loaded = in_background(move || snapshot::baseline::decode(&bytes)).await.map_err(unfit)?;
@@ -86,16 +133,11 @@ pub async fn trimmable_behind<L: EventLog>(log: &L, baseline: &Baseline) -> Resu
 /// Trims the log up to the older one of its newest two baselines, after both were read back, and removes older ones. None
 /// while there are not two.
 pub async fn trim_behind_baselines<L: EventLog>(log: &L) -> Result<Option<Position>, TrimmingError> {
-    let baselines = log.baselines().await?;
-    let Some(older) = baselines.len().checked_sub(BASELINES_KEPT) else { return Ok(None) };
-    let (gone, kept) = baselines.split_at(older);
-    for baseline in kept {
-        load_baseline(log, baseline).await?;
-    }
-    let Some(oldest) = kept.first() else { return Ok(None) };
+    let kept = own_baselines(log, BASELINES_KEPT).await?;
+    let Some(oldest) = kept.first().filter(|_| kept.len() == BASELINES_KEPT) else { return Ok(None) };
     let upto = trimmable_behind(log, oldest).await?;
     log.trim(upto).await?;
-    for baseline in gone {
+    for baseline in log.baselines().await?.iter().take_while(|baseline| *baseline < oldest) {
         log.remove_baseline(baseline).await?;
     }
     Ok(Some(upto))
@@ -146,7 +188,7 @@ async fn turn<L: EventLog>(
     if bounds.is_empty() || !is_due(log, bounds, retention, now).await? {
         return Ok(None);
     }
-    let newest = log.baselines().await?.pop();
+    let newest = own_baselines(log, 1).await?.pop();
     if newest.as_ref().is_none_or(|newest| has_grown(bounds, newest)) {
         let (state, tip, position) = reads.copy();
         if newest.is_none_or(|newest| newest.seq < tip.seq) {

@@ -30,7 +30,12 @@ impl Draft<'_> {
 
     /// Gives an agent and all its tasks up.
     pub(crate) fn remove_agent(&mut self, agent: AgentId, reason: RemovalReason) -> Result<(), Rejection> {
-        let hostname = self.agent(agent)?.description.hostname.clone();
+        let row = self.agent(agent)?;
+        if reason == RemovalReason::TimedOut && row.is_connected() {
+            // It came back before this was decided.
+            return Ok(());
+        }
+        let hostname = row.description.hostname.clone();
         let why = match reason {
             RemovalReason::TimedOut => format!("agent {agent} on {hostname} was silent for too long"),
             RemovalReason::Gone => format!("agent {agent} on {hostname} is gone for good"),

@@ -22,8 +22,8 @@ pub struct Table<K, V> {
     unhashed: Vec<K>,
     /// Whether a row that waits may be named there twice.
     has_doubles: bool,
-    /// How many rows may wait.
-    limit: usize,
+    /// Whether more rows may wait than usual.
+    is_late: bool,
     touched: Touched<K>,
 }
 
@@ -37,7 +37,7 @@ struct Row<V> {
 impl<K, V> Default for Table<K, V> {
     fn default() -> Self {
         let (rows, unhashed) = (BTreeMap::new(), Vec::new());
-        Self { rows, sum: 0, unhashed, has_doubles: false, limit: UNHASHED_LIMIT, touched: Touched(None) }
+        Self { rows, sum: 0, unhashed, has_doubles: false, is_late: false, touched: Touched(None) }
     }
 }
 
@@ -151,14 +151,16 @@ impl<K: Ord + Clone + Serialize, V: Clone + Serialize> Table<K, V> {
 
     /// Before one more may have to wait.
     fn hash_if_too_many_wait(&mut self) {
-        if self.unhashed.len() >= self.limit {
+        // Most of the keys may be of rows that are gone.
+        let more = if self.is_late { 2 * self.rows.len() } else { 0 };
+        if self.unhashed.len() >= UNHASHED_LIMIT + more {
             self.hash_changes();
         }
     }
 
     /// Lets all rows wait that change, or only as many as before.
     pub(crate) fn hash_late(&mut self, late: bool) {
-        self.limit = if late { usize::MAX } else { UNHASHED_LIMIT };
+        self.is_late = late;
     }
 
     /// Hashes the rows that wait.

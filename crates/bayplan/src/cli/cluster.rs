@@ -5,11 +5,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use agent::DockerEngine;
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand};
+use master::HEARTBEATS_MISSED;
 
 use super::log::LogArgs;
 use super::log::{Keep, parse_keep};
-use super::parse_duration;
+use super::{parse_duration, parse_duration_within};
+use crate::failure::Failure;
 
 const DEV_HELP: &str = "\
 Examples:
@@ -102,21 +105,21 @@ pub(crate) struct MasterSettings {
     #[arg(long, env = "BAYPLAN_PLACEMENT", value_name = "POLICY")]
     pub(crate) placement: Option<String>,
 
-    /// How long an agent may be silent before its tasks are given up and replaced elsewhere
-    #[arg(long, env = "BAYPLAN_AGENT_TIMEOUT", value_name = "TIME", default_value = "75s", value_parser = parse_duration)]
+    /// How long an agent may be silent before its tasks are given up and replaced elsewhere; more than three --heartbeat
+    #[arg(long, env = "BAYPLAN_AGENT_TIMEOUT", value_name = "TIME", default_value = "75s", value_parser = parse_wait)]
     pub(crate) agent_timeout: Duration,
 
     /// How long a framework may keep an offer before it is taken back
-    #[arg(long, env = "BAYPLAN_OFFER_TIMEOUT", value_name = "TIME", default_value = "30s", value_parser = parse_duration)]
+    #[arg(long, env = "BAYPLAN_OFFER_TIMEOUT", value_name = "TIME", default_value = "30s", value_parser = parse_wait)]
     pub(crate) offer_timeout: Duration,
 
     /// How often the master and its agents hear from each other at least
-    #[arg(long, env = "BAYPLAN_HEARTBEAT", value_name = "TIME", default_value = "5s", value_parser = parse_duration)]
+    #[arg(long, env = "BAYPLAN_HEARTBEAT", value_name = "TIME", default_value = "5s", value_parser = parse_heartbeat)]
     pub(crate) heartbeat: Duration,
 
     /// The name or address by which agents, clients and other masters reach this master; without it, where it listens, or
     /// its machine's name when that is everywhere
-    #[arg(long, env = "BAYPLAN_ADVERTISE", value_name = "HOST")]
+    #[arg(long, env = "BAYPLAN_ADVERTISE", value_name = "HOST", value_parser = parse_host)]
     pub(crate) advertise: Option<String>,
 
     /// Trim the log behind baselines when it is larger, such as 2GB; 'all' keeps everything. Without it, all of a log in a
@@ -129,8 +132,42 @@ pub(crate) struct MasterSettings {
     pub(crate) log_keep_for: Option<Duration>,
 
     /// How this master calls itself in the log; without it, its machine's name and its port
-    #[arg(long, env = "BAYPLAN_LEADER", value_name = "NAME")]
+    #[arg(long, env = "BAYPLAN_LEADER", value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) leader: Option<String>,
+}
+
+impl MasterSettings {
+    /// What one option says of another.
+    pub(crate) fn check(&self) -> Result<(), Failure> {
+        let least = self.heartbeat * HEARTBEATS_MISSED;
+        if self.agent_timeout > least {
+            return Ok(());
+        }
+        Err(Failure::Usage(format!(
+            "--agent-timeout {:?}: an agent is away after {HEARTBEATS_MISSED} missed heartbeats; use more than {least:?}, or a \
+             shorter --heartbeat",
+            self.agent_timeout
+        )))
+    }
+}
+
+const LEAST_WAIT: Duration = Duration::from_millis(100);
+
+fn parse_wait(text: &str) -> Result<Duration, String> {
+    parse_duration_within(text, LEAST_WAIT, Duration::MAX)
+}
+
+fn parse_heartbeat(text: &str) -> Result<Duration, String> {
+    parse_duration_within(text, LEAST_WAIT, Duration::from_secs(600))
+}
+
+fn parse_host(text: &str) -> Result<String, String> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':');
+    if !text.is_empty() && text.chars().all(fits) {
+        Ok(text.to_owned())
+    } else {
+        Err("is no name or address of a machine".to_owned())
+    }
 }
 
 const AGENT_HELP: &str = "\

@@ -19,6 +19,15 @@ pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// A span that lies between two others.
+pub(crate) fn parse_duration_within(text: &str, least: Duration, most: Duration) -> Result<Duration, String> {
+    match parse_duration(text)? {
+        span if span < least => Err(format!("is shorter than {least:?}")),
+        span if span > most => Err(format!("is longer than {most:?}")),
+        span => Ok(span),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -31,5 +40,13 @@ mod tests {
             assert!(parse_duration(wrong).is_err(), "{wrong}");
         }
         assert!(parse_duration("9999999h").is_err());
+    }
+
+    #[test]
+    fn a_span_may_have_bounds() {
+        let within = |text| parse_duration_within(text, Duration::from_millis(100), Duration::from_secs(60));
+        assert_eq!(within("100ms"), Ok(Duration::from_millis(100)));
+        assert_eq!(within("99ms"), Err("is shorter than 100ms".to_owned()));
+        assert_eq!(within("2m"), Err("is longer than 60s".to_owned()));
     }
 }

@@ -6,10 +6,12 @@ use clap::Args;
 use eventlog::JetStreamOptions;
 use master::Retention;
 
-use super::parse_duration;
+use super::parse_duration_within;
 
 /// How often a leader looks how large the log is.
 const LOOK_AT_SIZE_INTERVAL: Duration = Duration::from_secs(30);
+
+const LEAST_STREAM_BYTES: u64 = 1 << 20;
 
 /// Where the cluster's log is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,11 +35,11 @@ pub(crate) struct LogArgs {
     pub(crate) cluster: String,
 
     /// How many NATS servers keep a copy of the stream, when it is made: 1, 3 or 5
-    #[arg(long, env = "BAYPLAN_LOG_REPLICAS", value_name = "N", default_value_t = 1)]
+    #[arg(long, env = "BAYPLAN_LOG_REPLICAS", value_name = "N", default_value = "1", value_parser = parse_replicas)]
     pub(crate) log_replicas: usize,
 
     /// How large the stream may get, when it is made: bytes, or as 512MB or 16GB; when it is full, changes are refused
-    #[arg(long, env = "BAYPLAN_LOG_MAX_BYTES", value_name = "SIZE", default_value = "4GB", value_parser = parse_size)]
+    #[arg(long, env = "BAYPLAN_LOG_MAX_BYTES", value_name = "SIZE", default_value = "4GB", value_parser = parse_stream_size)]
     pub(crate) log_max_bytes: u64,
 
     /// Where the NATS servers answer monitoring, separated by commas: only there they tell whether they sync what they
@@ -50,7 +52,7 @@ pub(crate) struct LogArgs {
     pub(crate) strict_durability: bool,
 
     /// After how much silence of the leader another master tries to lead
-    #[arg(long, env = "BAYPLAN_LEADER_TIMEOUT", value_name = "TIME", default_value = "600ms", value_parser = parse_duration)]
+    #[arg(long, env = "BAYPLAN_LEADER_TIMEOUT", value_name = "TIME", default_value = "600ms", value_parser = parse_leader_timeout)]
     pub(crate) leader_timeout: Duration,
 }
 
@@ -107,6 +109,23 @@ impl LogArgs {
     }
 }
 
+/// Below it, leaders would be deposed by an ordinary append.
+fn parse_leader_timeout(text: &str) -> Result<Duration, String> {
+    parse_duration_within(text, Duration::from_millis(100), Duration::from_secs(600))
+}
+
+pub(crate) fn parse_replicas(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|copies| [1, 3, 5].contains(copies)).ok_or_else(|| "is none of 1, 3 and 5".to_owned())
+}
+
+/// A stream that holds less than a few records would refuse everything.
+pub(crate) fn parse_stream_size(text: &str) -> Result<u64, String> {
+    match parse_size(text)? {
+        bytes if bytes < LEAST_STREAM_BYTES => Err("is too small for a log; use 1MB or more".to_owned()),
+        bytes => Ok(bytes),
+    }
+}
+
 pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let factor = match &text[digits.len()..] {
@@ -135,9 +154,19 @@ mod tests {
     }
 
     #[test]
+    fn servers_keep_an_odd_number_of_copies() {
+        assert_eq!(parse_replicas("3"), Ok(3));
+        for wrong in ["0", "2", "4", "7", "three"] {
+            assert!(parse_replicas(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
     fn sizes_have_units() {
         assert_eq!(parse_size("1024"), Ok(1024));
         assert_eq!(parse_size("512MB"), Ok(512 << 20));
+        assert_eq!(parse_stream_size("1MB"), Ok(1 << 20));
+        assert!(parse_stream_size("1000").is_err_and(|error| error.contains("1MB")));
         assert_eq!((parse_keep("all"), parse_keep("2GB")), (Ok(Keep::All), Ok(Keep::Bytes(2 << 30))));
         for wrong in ["", "GB", "1TB", "0", "-1", "99999999999999GB"] {
             assert!(parse_size(wrong).is_err(), "{wrong}");

@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
+use clap::builder::BoolishValueParser;
 use clap::{Args, Subcommand};
 
-use super::log::{LogPlace, parse_place, parse_size};
+use super::log::{LogPlace, parse_place, parse_replicas, parse_stream_size};
 
 /// Look after the cluster's log: what is in it, whether it is sound, copies of it
 ///
@@ -50,12 +51,16 @@ pub(crate) struct NewPlace {
     pub(crate) place: Place,
 
     /// How many NATS servers keep a copy of the stream, when it is made: 1, 3 or 5
-    #[arg(long, env = "BAYPLAN_LOG_REPLICAS", value_name = "N", default_value_t = 1)]
+    #[arg(long, env = "BAYPLAN_LOG_REPLICAS", value_name = "N", default_value = "1", value_parser = parse_replicas)]
     pub(crate) log_replicas: usize,
 
     /// How large the stream may get, when it is made: bytes, or as 512MB or 16GB
-    #[arg(long, env = "BAYPLAN_LOG_MAX_BYTES", value_name = "SIZE", default_value = "4GB", value_parser = parse_size)]
+    #[arg(long, env = "BAYPLAN_LOG_MAX_BYTES", value_name = "SIZE", default_value = "4GB", value_parser = parse_stream_size)]
     pub(crate) log_max_bytes: u64,
+
+    /// Remove the baselines of a log that was there before under this name; without it, nothing is written where there are any
+    #[arg(long, env = "BAYPLAN_REMOVE_BASELINES", value_parser = BoolishValueParser::new())]
+    pub(crate) remove_baselines: bool,
 }
 
 /// Show where a log begins and ends, how large it is, which cluster it is of, and its baselines

@@ -72,8 +72,11 @@ async fn on<L: EventLog>(log: &L, command: Log, session: &mut Session) -> Result
         Log::Verify(_) => verify::run(log, session).await,
         Log::Export(export) => transfer::export(log, &export.to, session).await,
         Log::Backup(backup) => transfer::backup(log, &backup.to, backup.upto.map(Position), session).await,
-        Log::Import(import) => transfer::import(log, &import.from, session).await,
-        Log::Restore(restore) => transfer::restore(log, &restore.from, restore.pass_epochs, session).await,
+        Log::Import(import) => transfer::import(log, &import.from, import.place.remove_baselines, session).await,
+        Log::Restore(restore) => {
+            let remove = restore.place.remove_baselines;
+            transfer::restore(log, &restore.from, remove, restore.pass_epochs, session).await
+        }
         Log::Trim(trim) => self::trim(log, &trim, session).await,
     }
 }
@@ -102,7 +105,8 @@ async fn trim<L: EventLog>(log: &L, trim: &Trim, session: &mut Session) -> Resul
     let found = verify::fold_upto(log, bounds.last).await?;
     let baseline = ::master::write_baseline(log, found.state, found.tip, found.at).await.map_err(failed)?;
     if trim.behind_newest {
-        for older in log.baselines().await.map_err(failed)?.iter().filter(|older| **older != baseline) {
+        // Younger ones are of another log.
+        for older in log.baselines().await.map_err(failed)?.iter().filter(|older| **older < baseline) {
             log.remove_baseline(older).await.map_err(failed)?;
         }
         let upto = ::master::trimmable_behind(log, &baseline).await.map_err(failed)?;

@@ -45,6 +45,7 @@ enum End {
 
 pub(super) async fn run(args: Dev, global: Global) -> Result<(), Failure> {
     let Dev { dir, deploy, listen, agent_listen, master: settings, machine, log } = args;
+    settings.check()?;
     let (color, json) = (global.color, global.json);
     let token = global.token_file.as_deref().map(Token::read).transpose()?;
     let definitions = deploy.as_deref().map(Definitions::read).transpose()?;

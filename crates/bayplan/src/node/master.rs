@@ -75,6 +75,7 @@ pub(super) fn wanted(listen: &MasterListen) -> [Wanted; 2] {
 }
 
 pub(super) async fn run(args: Master, global: Global) -> Result<(), Failure> {
+    args.settings.check()?;
     let token = global.token_file.as_deref().map(Token::read).transpose()?;
     listen::check_protected(&wanted(&args.listen), token.as_ref())?;
     let stop = signals::watch(global.color, FORCED)?;

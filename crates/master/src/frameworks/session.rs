@@ -110,7 +110,7 @@ impl Session {
         let mut lot = Lot::default();
         for wake in wakes {
             match wake {
-                Wake::Tell(event) => lot.events.push(event),
+                Wake::Tell(events) => lot.events.extend(events),
                 Wake::Record(record) if record.seq > self.seq => {
                     self.seq = record.seq;
                     self.tell(&state, &record, &mut lot);

@@ -133,6 +133,9 @@ async fn a_silent_agent_is_removed_and_its_tasks_move() {
     drop(events);
     until(&handle, "the agent is disconnected", |state| state.agents.values().all(|agent| !agent.is_connected())).await;
     until(&handle, "it is removed", |state| state.agents.is_empty()).await;
+    let heartbeat = StatusReport { identity: silent.clone(), updates: vec![] };
+    let refused = handle.report(heartbeat).await.expect_err("nobody may answer as if it were known");
+    assert!(refused.to_string().contains("unknown"), "{refused}");
     let (other, mut events) = subscribe(&handle, Some(silent.clone())).await;
     assert_ne!(other.agent, silent.agent, "a removed agent comes back as a new one");
     let list = desired(&mut events, |list| list.tasks.len() == 2).await;

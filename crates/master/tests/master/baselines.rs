@@ -75,6 +75,39 @@ async fn what_is_old_is_trimmed_too() {
     running.stop().await;
 }
 
+/// As when a backup was put back under the name of a log whose baselines were left.
+#[tokio::test]
+async fn baselines_of_another_log_are_passed_over() {
+    let log = Arc::new(MemoryLog::default());
+    let mut foreign = Vec::new();
+    for (at, apps) in [("ahead", 300), ("within", 20)] {
+        let (handle, running) = start(&Arc::new(MemoryLog::default()), Config::default()).await;
+        for number in 0..apps {
+            create(&handle, &format!("{at}-{number}")).await.expect("accepted");
+        }
+        let (state, tip, position) = handle.copy();
+        let mark = snapshot::Mark::of(&state, tip, position);
+        foreign.push((tip.seq, position, snapshot::baseline::encode(&state, &mark)));
+        running.stop().await;
+    }
+    for (seq, position, bytes) in foreign {
+        log.put_baseline(seq, position, bytes.into()).await.expect("it is written");
+    }
+    let (handle, running) = start(&log, config(20_000)).await;
+    let working = work_until_trimmed(log.as_ref(), &handle, 0);
+    let apps = tokio::time::timeout(DEADLINE, working).await.expect("in time");
+    running.stop().await;
+    let own = log.bounds().await.expect("readable");
+    assert!(own.last < Position(300), "the log has come to where the other one's baseline is");
+    let ahead = log.baselines().await.expect("they are listed").pop().expect("it was left where it is");
+    let refused = master::load_baseline(log.as_ref(), &ahead).await.expect_err("it is of another log");
+    assert!(refused.to_string().contains("not of this one"), "{refused}");
+    let (handle, running) = start(&log, Config::default()).await;
+    assert!(handle.read().apps.len() >= apps, "what was trimmed is in a baseline of this log");
+    assert_eq!(handle.read().check(), vec![]);
+    running.stop().await;
+}
+
 async fn open(folder: &Path) -> Arc<RocksLog> {
     Arc::new(RocksLog::open(folder, Options::default()).await.expect("it opens"))
 }

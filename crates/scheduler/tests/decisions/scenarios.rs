@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use crate::cluster::{Cluster, app, describe, id};
 use model::{
-    CommandKind, Constraint, ConstraintOperator, Event, Filter, Invocation, OfferOutcome, RemovalReason, StatusReason,
-    TaskSelection, TaskState, Waiting, WaitingCause,
+    CommandKind, Constraint, ConstraintOperator, DisconnectReason, Event, Filter, Invocation, OfferOutcome,
+    RemovalReason, StatusReason, TaskSelection, TaskState, Waiting, WaitingCause,
 };
 use scheduler::Rejection;
 
@@ -57,7 +57,12 @@ fn spread_puts_nine_instances_three_by_three_and_a_removed_agents_tasks_move() {
     cluster.obey();
     assert_eq!(per_host(&cluster, "web").into_values().collect::<Vec<_>>(), [3, 3, 3]);
     let lost = cluster.tasks("web").into_iter().find(|task| task.hostname == "b").expect("one on b");
-    cluster.run(CommandKind::RemoveAgent { agent: lost.agent, reason: RemovalReason::TimedOut }).expect("removed");
+    let (agent, timed_out) = (lost.agent, RemovalReason::TimedOut);
+    let back = cluster.run(CommandKind::RemoveAgent { agent, reason: timed_out }).expect("taken");
+    assert!(back.is_empty(), "an agent that is connected is not silent: {back:?}");
+    let reason = DisconnectReason::HeartbeatsMissed;
+    cluster.run(CommandKind::DisconnectAgent { agent, reason }).expect("disconnected");
+    cluster.run(CommandKind::RemoveAgent { agent, reason: timed_out }).expect("removed");
     cluster.obey();
     let hosts = per_host(&cluster, "web");
     assert_eq!(hosts.len(), 2);

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use eventlog::{Baseline, Entry, EventLog, Messages, committed};
+use master::TrimmingError;
 use model::{PartPlace, Position, Seq, Tip};
 use snapshot::Loaded;
 use state::State;
@@ -42,12 +43,16 @@ pub(super) async fn start<L: EventLog>(log: &L) -> Result<Start, Failure> {
         return Ok(Start::nothing());
     }
     let baselines = log.baselines().await.map_err(failed)?;
-    let Some(baseline) = baselines.into_iter().find(|baseline| baseline.position.next() >= bounds.first) else {
-        let first = bounds.first;
-        return Err(failed(format!("the log begins at position {first}, and has no baseline of what was before it")));
-    };
-    let loaded = master::load_baseline(log, &baseline).await.map_err(failed)?;
-    Ok(Start::of(loaded, Some(baseline)))
+    let mut foreign = String::new();
+    for baseline in baselines.into_iter().filter(|baseline| baseline.position.next() >= bounds.first) {
+        match master::load_baseline(log, &baseline).await {
+            Ok(loaded) => return Ok(Start::of(loaded, Some(baseline))),
+            Err(error @ TrimmingError::Foreign { .. }) => foreign = format!("; {error}"),
+            Err(error) => return Err(failed(error)),
+        }
+    }
+    let first = bounds.first;
+    Err(failed(format!("the log begins at position {first}, and has no baseline of what was before it{foreign}")))
 }
 
 /// What a fold found.

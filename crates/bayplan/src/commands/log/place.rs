@@ -27,7 +27,7 @@ pub(super) async fn existing(place: &Place) -> Result<Opened, Failure> {
 }
 
 /// A log that may have to be made.
-pub(super) async fn new(NewPlace { place, log_replicas, log_max_bytes }: &NewPlace) -> Result<Opened, Failure> {
+pub(super) async fn new(NewPlace { place, log_replicas, log_max_bytes, .. }: &NewPlace) -> Result<Opened, Failure> {
     if place.log == LogPlace::Folder {
         folder::create(&folder::choose(place.dir.clone(), "master"), "--dir")?;
     }

@@ -146,8 +146,13 @@ fn at_its_new_place(
     Ok((mark, bytes))
 }
 
-pub(super) async fn import<L: EventLog>(log: &L, from: &Path, session: &mut Session) -> Result<(), Failure> {
-    let told = fill(log, from).await?;
+pub(super) async fn import<L: EventLog>(
+    log: &L,
+    from: &Path,
+    remove_baselines: bool,
+    session: &mut Session,
+) -> Result<(), Failure> {
+    let told = fill(log, from, remove_baselines).await?;
     let text = format!(
         "The log has all of {}: {} messages up to record {} of epoch {}.",
         from.display(),
@@ -158,7 +163,7 @@ pub(super) async fn import<L: EventLog>(log: &L, from: &Path, session: &mut Sess
     session.tell(&told, &text)
 }
 
-async fn fill<L: EventLog>(log: &L, from: &Path) -> Result<Copied, Failure> {
+async fn fill<L: EventLog>(log: &L, from: &Path, remove_baselines: bool) -> Result<Copied, Failure> {
     let bounds = log.bounds().await.map_err(failed)?;
     if bounds.last > Position(0) {
         return Err(Failure::Refused(format!(
@@ -168,9 +173,10 @@ async fn fill<L: EventLog>(log: &L, from: &Path) -> Result<Copied, Failure> {
     }
     let limit_bytes = log.max_message_bytes();
     let Plan { found, baseline } = plan(from, limit_bytes).await?;
+    clear_baselines(log, &found, remove_baselines).await?;
     if let Some((mark, bytes)) = baseline {
         let put = log.put_baseline(mark.tip.seq, mark.position, bytes.into()).await.map_err(failed)?;
-        master::load_baseline(log, &put).await.map_err(failed)?;
+        master::read_back_baseline(log, &put).await.map_err(failed)?;
     }
     let mut bar = Bar::new("writing", 0);
     let (mut end, mut bytes) = (Position(0), 0);
@@ -191,13 +197,33 @@ async fn fill<L: EventLog>(log: &L, from: &Path) -> Result<Copied, Failure> {
     Ok(Copied { messages: end.0, bytes, last_seq: found.tip.seq.0, epoch: found.tip.epoch.0 })
 }
 
+/// Baselines of a log that was here before may be all that is left of what the file lacks. So nobody but an operator removes them.
+async fn clear_baselines<L: EventLog>(log: &L, found: &Found, remove: bool) -> Result<(), Failure> {
+    let baselines = log.baselines().await.map_err(failed)?;
+    let Some(newest) = baselines.last() else { return Ok(()) };
+    if !remove {
+        return Err(Failure::Refused(format!(
+            "of the log that was here before, {} baselines are left, the newest of record {}, and the file ends with record {}; \
+             nothing was changed. Remove them with --remove-baselines, or choose another --cluster",
+            baselines.len(),
+            newest.seq,
+            found.tip.seq
+        )));
+    }
+    for baseline in &baselines {
+        log.remove_baseline(baseline).await.map_err(failed)?;
+    }
+    Ok(())
+}
+
 pub(super) async fn restore<L: EventLog>(
     log: &L,
     from: &Path,
+    remove_baselines: bool,
     pass_epochs: u64,
     session: &mut Session,
 ) -> Result<(), Failure> {
-    let filled = fill(log, from).await?;
+    let filled = fill(log, from, remove_baselines).await?;
     let config = master::Config { leader: "bayplan log restore".to_owned(), ..master::Config::default() };
     let (epoch, seq) = master::pass_epochs(log, &config, pass_epochs).await.map_err(failed)?;
     let told = Copied { last_seq: seq.0, epoch: epoch.0, ..filled };
