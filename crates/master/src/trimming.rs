@@ -64,10 +64,12 @@ async fn check_origin<L: EventLog>(log: &L, mark: &Mark) -> Result<(), TrimmingE
     }
 }
 
-/// The newest baselines of this log, after they were read back.
+/// The newest baselines of this log, after they were read back: those whose last record it has. Of one that is older than its
+/// beginning nobody can tell.
 async fn own_baselines<L: EventLog>(log: &L, how_many: usize) -> Result<Vec<Baseline>, TrimmingError> {
-    let mut own = Vec::new();
-    for baseline in log.baselines().await?.into_iter().rev() {
+    let (first, mut own) = (log.bounds().await?.first, Vec::new());
+    let baselines = log.baselines().await?.into_iter().filter(|baseline| baseline.position >= first);
+    for baseline in baselines.rev() {
         if own.len() == how_many {
             break;
         }
