@@ -3,7 +3,7 @@
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
-use crate::harness::{Masters, all_of, bayplan, eventually, request};
+use crate::harness::{Masters, Node, all_of, bayplan, eventually, request};
 
 const SLEEPER: &str = r#"{"id": "sleeper", "cmd": "exec sleep 1000", "cpus": 0.1, "mem": 32, "instances": 2}"#;
 
@@ -150,7 +150,7 @@ fn a_master_that_cannot_trust_its_servers_or_their_stream_says_why() {
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("may lose acknowledged writes") && said.contains("sync_interval: always"), "{said}");
     let (code, said) = attempt(&["--cluster", "a b"]);
-    assert_eq!(code, Some(1), "{said}");
+    assert_eq!(code, Some(2), "{said}");
     assert!(said.contains("letters, digits"), "{said}");
     let (code, said) = attempt(&["--log", "kafka://x"]);
     assert_eq!(code, Some(2), "{said}");
@@ -202,6 +202,8 @@ fn a_stream_that_was_deleted_is_missed_and_not_begun_anew() {
     assert_eq!(master.ended().code(), Some(1));
     let said = master.logged();
     assert!(said.contains("is not the one that this master has followed") && said.contains("log restore"), "{said}");
+    let info = bayplan().args(["log", "info", "--log", &cluster.nats.log()]).output().expect("it runs");
+    assert_eq!(info.status.code(), Some(4), "it was made anew: {}", all_of(&info));
 }
 
 #[test]
@@ -237,4 +239,18 @@ fn what_is_before_a_message_that_no_master_wrote_can_be_saved() {
         apps["apps"].as_array().map(Vec::len)
     });
     assert_eq!(apps, 3);
+}
+
+#[test]
+fn a_master_that_still_looks_for_its_servers_can_be_stopped() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let dir = folder.path().join("master").display().to_string();
+    let listen = ["--listen", "127.0.0.1:0", "--marathon-listen", "127.0.0.1:0"];
+    let arguments = [&["master", "--log", "nats://127.0.0.1:1", "--dir", &dir], &listen[..]].concat();
+    let arguments = arguments.into_iter().map(str::to_owned).collect();
+    let mut master = Node::start(folder.path().join("master.out"), arguments);
+    eventually("it looks for them", || master.logged().contains("BAYPLAN_default").then_some(()));
+    master.signal(Signal::SIGTERM);
+    let ended = master.ended();
+    assert_eq!(ended.code(), Some(0), "it went on until it gave up: {}", master.logged());
 }

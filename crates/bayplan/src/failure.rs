@@ -3,6 +3,8 @@
 use std::io;
 use std::process::ExitCode;
 
+use eventlog::OpenError;
+
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
     #[error("{0:#}")]
@@ -40,6 +42,18 @@ impl Failure {
 impl From<anyhow::Error> for Failure {
     fn from(error: anyhow::Error) -> Self {
         Self::Failed(error)
+    }
+}
+
+impl From<OpenError> for Failure {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::NoServer { .. } => Self::Unreachable(format!("{error}; --log says where they are")),
+            OpenError::NoStream { .. } => Self::NotFound(format!("{error}; --cluster says which is meant")),
+            OpenError::NoRoom { .. } => Self::failed(format!("{error}; --log-max-bytes says how large it is made")),
+            OpenError::BadOption { .. } => Self::Usage(error.to_string()),
+            _ => Self::failed(error.to_string()),
+        }
     }
 }
 

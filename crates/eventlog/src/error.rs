@@ -86,6 +86,14 @@ pub enum OpenError {
     NoServer { servers: String, reason: String },
     #[error("the NATS server {server:?} has version {found}, but {lowest} or later is needed: use a newer nats-server")]
     OldServer { server: String, found: String, lowest: String },
+    /// Nobody was asked to make it.
+    #[error("the NATS servers have no stream {stream}: no cluster of that name has its log there")]
+    NoStream { stream: String },
+    #[error(
+        "the NATS servers have no room for the stream {stream} of {max_bytes} bytes: {reason}; make it smaller (max_bytes), or give \
+        the servers more (max_file_store)"
+    )]
+    NoRoom { stream: String, max_bytes: u64, reason: String },
     /// Nothing about the stream was changed.
     #[error("the stream {stream} cannot be the log: {reason}; correct that, or choose another cluster name")]
     UnfitStream { stream: String, reason: String },

@@ -133,6 +133,8 @@ fn other_calls_are_read_and_those_that_are_not_built_are_named() {
     assert_eq!(call(&json!({"type": "REQUEST"})), CallKind::NotBuilt("REQUEST".to_owned()));
     let reserve = json!({"type": "ACCEPT", "accept": {"operations": [{"type": "RESERVE"}]}});
     assert_eq!(call(&reserve), CallKind::NotBuilt("ACCEPT with the operation RESERVE".to_owned()));
+    assert!(refusal(&json!({"type": "FOO"})).contains("no scheduler has a call of type \"FOO\""));
+    assert!(refusal(&json!([])).contains("a call is an object"));
     assert!(refusal(&json!({"type": "KILL"})).contains("needs the field kill"));
     assert!(refusal(&json!({"no": "type"})).contains("missing field `type`"));
     let acknowledge = json!({"type": "ACKNOWLEDGE", "acknowledge": {"task_id": {"value": "t"}, "uuid": "AAA="}});

@@ -29,7 +29,7 @@ pub use table::Table;
 
 /// Counts the changes of what [`State::hash`] gives for the same records. A hash that a leader of another version recorded
 /// says nothing about this one's fold.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// Everything the log says so far.
 #[derive(Debug, Clone, Default)]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, Subcommand};
 
-use super::log::{LogPlace, parse_place};
+use super::log::{LogPlace, parse_place, parse_replicas};
 use super::parse_duration;
 
 /// Measure how much a cluster can do on this machine
@@ -68,7 +68,7 @@ pub(crate) struct Offers {
     pub(crate) log: LogPlace,
 
     /// How many NATS servers keep a copy of the stream: 1, 3 or 5
-    #[arg(long, env = "BAYPLAN_BENCH_LOG_REPLICAS", value_name = "N", default_value_t = 1)]
+    #[arg(long, env = "BAYPLAN_BENCH_LOG_REPLICAS", value_name = "N", default_value = "1", value_parser = parse_replicas)]
     pub(crate) log_replicas: usize,
 
     /// In which folder the master's own is made: its disk is measured, too. The system's temporary folder otherwise

@@ -57,6 +57,11 @@ pub(crate) struct LogArgs {
 }
 
 impl LogArgs {
+    /// The log's stream; None when the log is in a folder.
+    pub(crate) fn stream(&self) -> Option<String> {
+        self.jetstream().map(|options| options.stream())
+    }
+
     /// None when the log is in a folder.
     pub(crate) fn jetstream(&self) -> Option<JetStreamOptions> {
         let LogPlace::Nats(servers) = &self.log else { return None };

@@ -14,11 +14,12 @@ use model::Position;
 use serde::Serialize;
 
 use crate::cli::log::LogPlace;
-use crate::cli::log_commands::{Log, Place, Trim};
+use crate::cli::log_commands::{Backup, Export, Log, Place, Trim};
 use crate::cli::{ColorWhen, Global};
 use crate::failure::Failure;
 use crate::node::{folder, master};
 use crate::output::{Output, note};
+use file::{Reader, check_new};
 use fold::failed;
 use place::Opened;
 
@@ -41,6 +42,9 @@ impl Session {
 
 pub(crate) async fn run(command: Log, global: Global) -> Result<(), Failure> {
     let mut session = Session { out: Output::new(global.color, global.json), color: global.color };
+    if let Log::Export(Export { to, .. }) | Log::Backup(Backup { to, .. }) = &command {
+        check_new(to)?;
+    }
     let opened = match &command {
         Log::Info(info) => place::existing(&info.place).await,
         Log::Verify(verify) => place::existing(&verify.place).await,
@@ -48,11 +52,11 @@ pub(crate) async fn run(command: Log, global: Global) -> Result<(), Failure> {
         Log::Trim(trim) => place::existing(&trim.place).await,
         Log::Backup(backup) => place::existing(&backup.place).await,
         Log::Import(import) => {
-            transfer::check_readable(&import.from)?;
+            Reader::check(&import.from)?;
             place::new(&import.place).await
         }
         Log::Restore(restore) => {
-            transfer::check_readable(&restore.from)?;
+            Reader::check(&restore.from)?;
             place::new(&restore.place).await
         }
     };
@@ -125,8 +129,12 @@ async fn trim<L: EventLog>(log: &L, trim: &Trim, session: &mut Session) -> Resul
         trimmed_messages: first.0.saturating_sub(bounds.first.0),
     };
     let text = format!(
-        "A baseline of record {} was written and read back; {} messages were trimmed, and the log begins at position {first}.",
-        baseline.seq, told.trimmed_messages
+        "A baseline of record {} was written and read back; {} trimmed, and the log begins at position {first}.",
+        baseline.seq,
+        match told.trimmed_messages {
+            1 => "1 message was".to_owned(),
+            messages => format!("{messages} messages were"),
+        }
     );
     session.tell(&told, &text)
 }

@@ -16,6 +16,7 @@ use super::listen::{self, Wanted};
 use super::master::{self, Doors, Settings, Working};
 use super::{agent, deploy, folder, signals};
 use crate::cli::cluster::Dev;
+use crate::cli::log::LogArgs;
 use crate::cli::{ColorWhen, Global};
 use crate::client::{Client, MasterUrl};
 use crate::commands::definition::Definitions;
@@ -60,7 +61,13 @@ pub(super) async fn run(args: Dev, global: Global) -> Result<(), Failure> {
     let stopping = CancellationToken::new();
     let settings =
         Settings { folder: &folder, master: &settings, log: &log, token: token.clone(), stopping: stopping.clone() };
-    let mut working = Working::start(doors, settings).await?;
+    let mut working = tokio::select! {
+        working = Working::start(doors, settings) => working?,
+        () = stop.cancelled() => {
+            note(color, "Stopped before the cluster was up.");
+            return Ok(());
+        }
+    };
     ::agent::describe_metrics();
     let operator = format!("http://{}", listen::reachable(working.operator));
     let config = Config::new(vec![operator.clone()], folder::create(&folder.join("agent"), "--dir")?);
@@ -69,7 +76,7 @@ pub(super) async fn run(args: Dev, global: Global) -> Result<(), Failure> {
     let client = Client::new(vec![MasterUrl::parse(&operator).map_err(Failure::failed)?], token)?;
     let marathon = format!("http://{}", listen::reachable(working.marathon));
     let mut out = Output::new(color, json);
-    let welcome = welcome(&client, definitions.as_ref(), &mut out, color, [operator, marathon], &folder);
+    let welcome = welcome(&client, definitions.as_ref(), &mut out, color, [operator, marathon], (&folder, &log));
     let end = tokio::select! {
         () = stop.cancelled() => End::Asked,
         reason = working.failed() => End::MasterFailed(reason),
@@ -86,7 +93,7 @@ async fn welcome(
     out: &mut Output,
     color: ColorWhen,
     [operator, marathon]: [String; 2],
-    folder: &Path,
+    (folder, log): (&Path, &LogArgs),
 ) -> Failure {
     let told = async {
         let agent = connected_agent(client).await?;
@@ -97,6 +104,7 @@ async fn welcome(
             marathon,
             agent: format!("http://{agent}"),
             folder: folder.display().to_string(),
+            log: log.stream(),
             program: program(),
             apps,
             other_apps,

@@ -1,15 +1,15 @@
 //! A master: its log, its loop, and the two ports it answers on.
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::master::{Config, Handle, Running, SnapshotConfig, Standby};
+use ::master::{Config, Handle, Running, SnapshotConfig, Standby, StartError};
 use api::forward::{Door, forward};
 use api::operator::{AgentFiles, Operator};
 use axum::Router;
-use eventlog::{EventLog, JetStreamLog, Options, RocksLog};
+use eventlog::{EventLog, JetStreamLog, JetStreamOptions, OpenError, Options, RocksLog};
 use model::LeaderAddresses;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -82,7 +82,13 @@ pub(super) async fn run(args: Master, global: Global) -> Result<(), Failure> {
     let doors = Doors::open(&args.listen).await?;
     let folder = folder::create(&folder::choose(args.dir, "master"), "--dir")?;
     let settings = Settings { folder: &folder, master: &args.settings, log: &args.log, token, stopping: stop.clone() };
-    let mut working = Working::start(doors, settings).await?;
+    let mut working = tokio::select! {
+        working = Working::start(doors, settings) => working?,
+        () = stop.cancelled() => {
+            tracing::info!("stopped before the master was there");
+            return Ok(());
+        }
+    };
     tracing::info!(
         operator = %working.operator, marathon = %working.marathon, folder = %folder.display(), "the master answers"
     );
@@ -104,20 +110,31 @@ pub(super) fn gave_up(reason: &str) -> Failure {
     Failure::failed(format!("the master gave up: {reason}"))
 }
 
+/// Opens the log on NATS servers. It is begun where there is none, unless this master has followed one: that one was lost.
+async fn open_stream(options: JetStreamOptions, snapshot: PathBuf) -> Result<JetStreamLog, Failure> {
+    let opened = JetStreamLog::open(JetStreamOptions { create: false, ..options.clone() }).await;
+    let Err(OpenError::NoStream { stream }) = opened else { return Ok(opened?) };
+    // One that cannot be read tells nothing.
+    if let Ok(Some(mark)) = snapshot::peek(&snapshot) {
+        let reason = format!("the stream {stream} is not there");
+        return Err(Failure::failed(StartError::OtherLog { seq: mark.tip.seq, reason, folder: snapshot }.to_string()));
+    }
+    Ok(JetStreamLog::open(options).await?)
+}
+
 impl Working {
     /// Folds the log, and begins to lead or to follow, and to answer.
     pub(super) async fn start(doors: Doors, settings: Settings<'_>) -> Result<Self, Failure> {
-        let failed = |error: eventlog::OpenError| Failure::failed(error.to_string());
         let threads = Threads::start()?;
         match settings.log.jetstream() {
             None => {
                 let opening = RocksLog::open(settings.folder.join(LOG_FOLDER), Options::default());
-                let log = threads.run(opening).await?.map_err(failed)?;
+                let log = threads.run(opening).await??;
                 Self::start_on(threads, log, None, doors, settings).await
             }
             Some(options) => {
                 let standby = Standby { campaign_after: settings.log.leader_timeout, ..Standby::default() };
-                let log = threads.run(JetStreamLog::open(options)).await?.map_err(failed)?;
+                let log = threads.run(open_stream(options, settings.folder.join(SNAPSHOT_FOLDER))).await??;
                 Self::start_on(threads, log, Some(standby), doors, settings).await
             }
         }

@@ -17,6 +17,8 @@ pub(crate) struct Ready {
     pub(crate) marathon: String,
     pub(crate) agent: String,
     pub(crate) folder: String,
+    /// The stream on the NATS servers that has the log; None where it is in the folder.
+    pub(crate) log: Option<String>,
     /// How the user calls this program, when that is not just its name.
     pub(crate) program: Option<String>,
     /// That were deployed at the start.
@@ -61,11 +63,11 @@ pub(crate) fn ready(ready: &Ready) -> String {
             format!("{}/metrics {}", ready.operator, styled(DIM, "for Prometheus")),
         ],
     );
-    section(
-        &mut text,
-        "folder",
-        &[format!("{} {}", one_line(&ready.folder), styled(DIM, "the log, and the tasks' output"))],
-    );
+    let kept = match &ready.log {
+        None => "the log, and the tasks' output".to_owned(),
+        Some(stream) => format!("the tasks' output; the log is the stream {stream} on the NATS servers"),
+    };
+    section(&mut text, "folder", &[format!("{} {}", one_line(&ready.folder), styled(DIM, &kept))]);
     section(
         &mut text,
         "stop",
@@ -135,6 +137,7 @@ mod tests {
             marathon: "http://127.0.0.1:8080".into(),
             agent: "http://127.0.0.1:5051".into(),
             folder: "/var/x".into(),
+            log: None,
             program: Some("/opt/bayplan".into()),
             apps: vec![ReadyApp {
                 id: AppId::parse("hello").expect("an id"),

@@ -254,19 +254,20 @@ async fn connect(options: &JetStreamOptions) -> Result<Client, OpenError> {
     let names: Vec<String> = servers.iter().map(|server| format!("{}:{}", server.host(), server.port())).collect();
     let deadline = Instant::now() + options.open_timeout;
     let mut pauses = Pauses::default();
+    let mut reason = "no answer came in time".to_owned();
     loop {
         let connecting = connect_options().connect(&servers[..]);
-        let reason = match within(deadline, connecting).await {
+        match within(deadline, connecting).await {
             Some(Ok(client)) => return Ok(client),
             Some(Err(error)) => {
-                let reason = error.to_string();
+                reason = error.to_string();
                 if matches!(error.kind(), ConnectErrorKind::Authentication | ConnectErrorKind::AuthorizationViolation) {
                     return Err(OpenError::NoServer { servers: names.join(", "), reason });
                 }
-                reason
             }
-            None => "no answer came in time".to_owned(),
-        };
+            // What was said before tells more.
+            None => {}
+        }
         if Instant::now() >= deadline {
             return Err(OpenError::NoServer { servers: names.join(", "), reason });
         }

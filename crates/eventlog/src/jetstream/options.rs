@@ -81,7 +81,8 @@ impl JetStreamOptions {
         Ok(())
     }
 
-    pub(super) fn stream(&self) -> String {
+    #[must_use]
+    pub fn stream(&self) -> String {
         format!("BAYPLAN_{}", self.cluster)
     }
 

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use serde_json::Value;
 
-use super::api::{StreamConfig, StreamInfo, code, new_stream};
+use super::api::{ApiError, StreamConfig, StreamInfo, code, new_stream};
 use super::link::{Link, Pauses, Trouble};
 use crate::OpenError;
 
@@ -20,8 +20,7 @@ pub(super) async fn open(link: &Link) -> Result<StreamInfo, OpenError> {
                 return Ok(info);
             }
             Err(Trouble::Refused(error)) if is_final(error.err_code) => {
-                let reason = format!("{} (code {})", error.description, error.err_code);
-                return Err(OpenError::UnfitStream { stream: link.stream.clone(), reason });
+                return Err(refused(link, &error));
             }
             Err(trouble) if Instant::now() >= deadline => {
                 let server = link.client.server_info();
@@ -30,6 +29,16 @@ pub(super) async fn open(link: &Link) -> Result<StreamInfo, OpenError> {
             }
             Err(_) => pauses.pause(deadline).await,
         }
+    }
+}
+
+fn refused(link: &Link, error: &ApiError) -> OpenError {
+    let (stream, max_bytes) = (link.stream.clone(), link.options.max_bytes);
+    let reason = format!("{} (code {})", error.description, error.err_code);
+    match error.err_code {
+        code::STREAM_NOT_FOUND => OpenError::NoStream { stream },
+        code::STORAGE_EXCEEDED => OpenError::NoRoom { stream, max_bytes, reason },
+        _ => OpenError::UnfitStream { stream, reason },
     }
 }
 

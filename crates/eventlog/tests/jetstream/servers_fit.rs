@@ -70,6 +70,7 @@ async fn nobody_at_the_address_is_said_in_time_and_without_passwords() {
     let error = refusal(options.clone()).await;
     let text = error.to_string();
     assert!(matches!(error, OpenError::NoServer { .. }) && text.contains(&address.to_string()), "{text}");
+    assert!(text.contains("refused"), "it does not say what the last attempt that was answered said: {text}");
     assert!(!text.contains("secret"), "{text}");
     options.cluster = "no.dots".to_owned();
     assert!(matches!(refusal(options).await, OpenError::BadOption { .. }));

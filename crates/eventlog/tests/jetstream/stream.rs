@@ -76,13 +76,17 @@ async fn a_stream_is_made_only_where_that_is_wanted_and_possible() {
     }
     let options = own_options();
     let absent = JetStreamOptions { create: false, ..options.clone() };
-    assert!(matches!(JetStreamLog::open(absent.clone()).await, Err(OpenError::UnfitStream { .. })));
+    assert!(matches!(JetStreamLog::open(absent.clone()).await, Err(OpenError::NoStream { .. })));
     let client = client(&options).await;
     let foreign = json!({ "name": format!("FOREIGN_{}", options.cluster), "subjects": [subject(&options)] });
     let name = format!("FOREIGN_{}", options.cluster);
     ask(&client, &format!("STREAM.CREATE.{name}"), foreign).await;
     assert!(matches!(JetStreamLog::open(options.clone()).await, Err(OpenError::UnfitStream { .. })));
     ask(&client, &format!("STREAM.DELETE.{name}"), json!({})).await;
+    let large = JetStreamOptions { max_bytes: 1 << 50, ..options.clone() };
+    assert!(
+        matches!(JetStreamLog::open(large).await, Err(OpenError::NoRoom { max_bytes, .. }) if max_bytes == 1 << 50)
+    );
     open(&options).await;
     open(&absent).await;
     let info = ask(&client, &format!("STREAM.INFO.{}", stream(&options)), json!({})).await;

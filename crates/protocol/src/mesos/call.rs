@@ -11,6 +11,18 @@ use super::Id;
 use super::framework::{Subscription, WireSubscribe, milliseconds};
 use super::task::WireTask;
 
+/// Calls of Mesos that are not built.
+const NOT_BUILT: [&str; 8] = [
+    "ACCEPT_INVERSE_OFFERS",
+    "DECLINE_INVERSE_OFFERS",
+    "SHUTDOWN",
+    "ACKNOWLEDGE_OPERATION_STATUS",
+    "RECONCILE_OPERATIONS",
+    "MESSAGE",
+    "REQUEST",
+    "UPDATE_FRAMEWORK",
+];
+
 /// For how long what is left of an offer is refused, unless the framework says.
 const DEFAULT_REFUSE_S: f64 = 5.0;
 
@@ -133,6 +145,10 @@ struct WireReconciled {
 
 /// Reads the body of a call.
 pub fn parse_call(body: &[u8]) -> Result<Call, CallError> {
+    // Serde would take an array for the fields in turn.
+    if !body.trim_ascii_start().starts_with(b"{") {
+        return Err(CallError::Json("a call is an object".to_owned()));
+    }
     let wire: WireCall = serde_json::from_slice(body).map_err(|error| CallError::Json(error.to_string()))?;
     let framework = wire.framework_id.map(|id| id.value).filter(|id| !id.is_empty());
     let kind = wire.r#type;
@@ -164,7 +180,8 @@ pub fn parse_call(body: &[u8]) -> Result<Call, CallError> {
             };
             CallKind::Reconcile(tasks.into_iter().map(read).collect())
         }
-        _ => CallKind::NotBuilt(kind),
+        _ if NOT_BUILT.contains(&kind.as_str()) => CallKind::NotBuilt(kind),
+        _ => return Err(CallError::Invalid(format!("type: no scheduler has a call of type {kind:?}"))),
     };
     Ok(Call { framework, kind: call })
 }

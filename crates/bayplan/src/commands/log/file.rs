@@ -13,6 +13,8 @@ use anyhow::{Context, anyhow, ensure};
 use eventlog::{Message, Messages, NextChunk, ReadError, Source};
 use model::{CodecError, Position};
 
+use crate::failure::Failure;
+
 const MAGIC: &[u8] = b"bayplan-log 1\n";
 /// A length beyond it is damage, not data.
 const MAX_FRAME_BYTES: u64 = 4 << 30;
@@ -78,6 +80,14 @@ impl Writer {
     }
 }
 
+/// Said before the log is folded, which may take long.
+pub(super) fn check_new(path: &Path) -> Result<(), Failure> {
+    if path.exists() {
+        return Err(Failure::Usage(format!("--to: {} is there already; name another file", path.display())));
+    }
+    Ok(())
+}
+
 /// Whoever broke off leaves no half a file.
 pub(super) fn discard(path: &Path) {
     if let Err(error) = std::fs::remove_file(path) {
@@ -111,6 +121,14 @@ impl Reader {
             }
             None => (reader, None),
         })
+    }
+
+    /// Reads all of a file, so that one that is damaged changes nothing.
+    pub(super) fn check(path: &Path) -> anyhow::Result<()> {
+        let (mut reader, _) = Self::open(path)?;
+        let damaged = || format!("{} is damaged", path.display());
+        while reader.frame().with_context(damaged)?.is_some() {}
+        Ok(())
     }
 
     fn take(&mut self, length: usize) -> anyhow::Result<Vec<u8>> {

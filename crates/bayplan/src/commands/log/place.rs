@@ -1,6 +1,6 @@
 //! Opens the log that a command means.
 
-use eventlog::{JetStreamLog, JetStreamOptions, OpenError, Options, RocksLog};
+use eventlog::{JetStreamLog, JetStreamOptions, Options, RocksLog};
 
 use crate::cli::log::LogPlace;
 use crate::cli::log_commands::{NewPlace, Place};
@@ -11,13 +11,6 @@ use crate::node::master::LOG_FOLDER;
 pub(super) enum Opened {
     Folder(RocksLog),
     Nats(JetStreamLog),
-}
-
-fn failure(error: &OpenError) -> Failure {
-    match error {
-        OpenError::NoServer { .. } => Failure::Unreachable(error.to_string()),
-        _ => Failure::failed(error.to_string()),
-    }
 }
 
 /// A log that is there.
@@ -38,12 +31,12 @@ pub(super) async fn new(NewPlace { place, log_replicas, log_max_bytes, .. }: &Ne
 async fn open(place: &Place, options: JetStreamOptions) -> Result<Opened, Failure> {
     if let LogPlace::Nats(servers) = &place.log {
         let options = JetStreamOptions { servers: servers.clone(), cluster: place.cluster.clone(), ..options };
-        return JetStreamLog::open(options).await.map(Opened::Nats).map_err(|error| failure(&error));
+        return Ok(Opened::Nats(JetStreamLog::open(options).await?));
     }
     let folder = folder::choose(place.dir.clone(), "master").join(LOG_FOLDER);
     if !options.create && !folder.join("CURRENT").is_file() {
         let folder = folder.display();
         return Err(Failure::NotFound(format!("there is no log in {folder}; name the master's folder with --dir")));
     }
-    RocksLog::open(folder, Options::default()).await.map(Opened::Folder).map_err(|error| failure(&error))
+    Ok(Opened::Folder(RocksLog::open(folder, Options::default()).await?))
 }

@@ -14,6 +14,7 @@ use super::fitting::Fitting;
 use super::fold::{Found, Start, failed, fold, start};
 use super::{Session, verify};
 use crate::failure::Failure;
+use crate::render::count;
 
 #[derive(Serialize)]
 struct Copied {
@@ -21,10 +22,6 @@ struct Copied {
     bytes: u64,
     last_seq: u64,
     epoch: u64,
-}
-
-pub(super) fn check_readable(file: &Path) -> Result<(), Failure> {
-    Reader::open(file).map(|_| ()).map_err(Failure::from)
 }
 
 pub(super) async fn export<L: EventLog>(log: &L, to: &Path, session: &mut Session) -> Result<(), Failure> {
@@ -95,8 +92,9 @@ fn finish(
     let (messages, bytes) = finished.inspect_err(|_| discard(to))?;
     let told = Copied { messages, bytes, last_seq: found.tip.seq.0, epoch: found.tip.epoch.0 };
     let text = format!(
-        "{} has {messages} messages up to record {} of epoch {}, {bytes} bytes.",
+        "{} has {} up to record {} of epoch {}, {bytes} bytes.",
         to.display(),
+        count(messages, "message"),
         told.last_seq,
         told.epoch
     );
@@ -154,9 +152,9 @@ pub(super) async fn import<L: EventLog>(
 ) -> Result<(), Failure> {
     let told = fill(log, from, remove_baselines).await?;
     let text = format!(
-        "The log has all of {}: {} messages up to record {} of epoch {}.",
+        "The log has all of {}: {} up to record {} of epoch {}.",
         from.display(),
-        told.messages,
+        count(told.messages, "message"),
         told.last_seq,
         told.epoch
     );
@@ -203,7 +201,7 @@ async fn clear_baselines<L: EventLog>(log: &L, found: &Found, remove: bool) -> R
     let Some(newest) = baselines.last() else { return Ok(()) };
     if !remove {
         return Err(Failure::Refused(format!(
-            "of the log that was here before, {} baselines are left, the newest of record {}, and the file ends with record {}; \
+            "of the log that was here before, baselines are left ({}), the newest of record {}, and the file ends with record {}; \
              nothing was changed. Remove them with --remove-baselines, or choose another --cluster",
             baselines.len(),
             newest.seq,
