@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 
-use crate::harness::{Cluster, eventually, is_alive};
+use crate::harness::{Cluster, eventually, is_alive, skip};
 use crate::recovery::SLEEPER;
 
 /// The tasks that run and must not be touched.
@@ -139,4 +139,25 @@ fn what_was_answered_is_there_after_the_master_was_killed_in_the_middle_of_it() 
     let lost: Vec<&String> = acknowledged.iter().filter(|name| !ids.contains(&format!("/{name}").as_str())).collect();
     assert!(acknowledged.len() > 20 && lost.is_empty(), "{lost:?} of {}", acknowledged.len());
     assert!(ids.len() <= acknowledged.len() + 1, "at most the one that was not answered is there besides");
+}
+
+/// What the kernel says of a process, such as `PPid`.
+fn status_of(pid: i32, field: &str) -> Option<i64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
+    let line = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+    line.map(|value| value.trim().parse().expect("a number"))
+}
+
+#[test]
+fn a_task_may_use_huge_pages_and_what_supervises_it_takes_none() {
+    let cluster = Cluster::dev("44180-44189", &[]);
+    cluster.deploy(r#"{"id": "s", "cmd": "echo $$; exec sleep 1000", "cpus": 0.1, "mem": 32}"#);
+    let task = cluster.wait_for_running("s", 1).pop_first().expect("one runs");
+    let pid = cluster.pid_of(&task).as_raw();
+    let Some(before) = status_of(std::process::id().cast_signed(), "THP_enabled") else {
+        return skip("this kernel does not say who may use huge pages");
+    };
+    assert_eq!(status_of(pid, "THP_enabled"), Some(before), "the task has what everybody has");
+    let supervisor = status_of(pid, "PPid").expect("every process has one");
+    assert_eq!(status_of(i32::try_from(supervisor).expect("an id"), "THP_enabled"), Some(0));
 }

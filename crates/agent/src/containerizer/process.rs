@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use model::{Invocation, TaskId};
+use nix::sys::prctl;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
@@ -24,7 +25,7 @@ use super::{Containerizer, ContainerizerError, Ended, Launch, LaunchError, Phase
 use crate::environment;
 use crate::folder::task_name;
 use crate::proc::{ProcessName, kill_session};
-use crate::supervisor::{RUNNING_LINE, SUBCOMMAND};
+use crate::supervisor::{ALLOW_HUGE_PAGES, RUNNING_LINE, SUBCOMMAND};
 
 /// Between two looks at a run folder that cannot be read.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
@@ -206,6 +207,9 @@ impl Inner {
         let failed = |error: io::Error| LaunchError::new(format!("cannot start the supervising process: {error}"));
         let mut command = Command::new(self.supervisor.as_deref().unwrap_or(Path::new("/proc/self/exe")));
         command.arg0("bayplan").arg(SUBCOMMAND).arg(run.path());
+        if prctl::get_thp_disable() == Ok(false) {
+            command.env(ALLOW_HUGE_PAGES, "0");
+        }
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(failed)?;
         let mut said = String::new();
