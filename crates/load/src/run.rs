@@ -142,9 +142,10 @@ pub async fn run(load: &Load, mut tell: impl FnMut(Stage)) -> Result<Measured, L
     })
 }
 
-/// Each agent has room for its part of the tasks and no more, so that all agents are used.
+/// Each agent has room for its part of the tasks and no more, so that all agents are used; at least for what one ACCEPT launches.
 fn agent_resources(load: &Load) -> Resources {
     let tasks_each = load.tasks.div_ceil(load.agents.max(1) as u64).max(1);
+    let tasks_each = tasks_each.next_multiple_of(load.tasks_per_accept.max(1));
     Resources {
         cpus: Scalar((TASK_CPUS * 1_000.0) as u64 as i64 * tasks_each as i64),
         mem: Scalar::from_whole(TASK_MEM_MB as i64 * tasks_each as i64),
