@@ -6,7 +6,7 @@ use bayplan_benches::cluster::{self, Cluster};
 use bayplan_benches::{Table, cpu_time, number, percentile, rate_of};
 use model::{CommandKind, Position, Scalar, SealedRecord, Tip};
 use scheduler::{LAUNCHES_PER_ALLOCATION, World};
-use snapshot::{Loaded, Mark, Options, Snapshot, Snapshotter, baseline};
+use snapshot::{Loaded, Mark, Opened, Options, Snapshot, Snapshotter, baseline};
 use state::State;
 
 const AGENTS: u32 = 10_000;
@@ -59,14 +59,11 @@ fn starts(cluster: &Cluster, mark: &Mark, root: &std::path::Path) -> Table {
     let state = &cluster.world.state;
     let folder = root.join("snapshot");
     let began_at = Instant::now();
-    let opened = Snapshot::open(&folder).expect("it opens");
-    opened.snapshot.write(&state.all_changes(), mark).expect("it is written");
+    let (snapshot, _) = open(&folder);
+    snapshot.write(&state.all_changes(), mark).expect("it is written");
     let first_write = began_at.elapsed().as_secs_f64() * 1e3;
-    drop(opened);
-    let load = || -> Loaded {
-        let opened = Snapshot::open(&folder).expect("it opens");
-        opened.loaded.expect("it is whole")
-    };
+    drop(snapshot);
+    let load = || -> Loaded { *open(&folder).1.expect("it is not empty") };
     load();
     let (snapshot, loaded) = timed(load);
     assert_eq!(loaded.state.hash(), state.hash());
@@ -120,15 +117,22 @@ fn fold(state: &State, sealed: &SealedRecord, track: bool) -> f64 {
     1e3 / before.median()
 }
 
+fn open(folder: &std::path::Path) -> (Snapshot, Option<Box<Loaded>>) {
+    match Snapshot::open(folder).expect("it opens") {
+        Opened::Usable { snapshot, loaded } => (snapshot, loaded),
+        Opened::Useless(useless) => panic!("it is whole: {}", useless.why),
+    }
+}
+
 fn writing(state: &State, sealed: &SealedRecord) -> f64 {
     let folder = tempfile::tempdir().expect("a folder");
-    let opened = Snapshot::open(folder.path()).expect("it opens");
+    let (snapshot, _) = open(folder.path());
     let mut state = state.clone();
     state.track_changes(true);
     state.apply(&sealed.record);
     let changes = state.take_changes();
     let tip = |number| Tip { seq: model::Seq(number), ..Tip::default() };
-    let snapshotter = Snapshotter::start(opened.snapshot, None, Options { checkpoints_kept: 0, ..Options::default() });
+    let snapshotter = Snapshotter::start(snapshot, None, Options { checkpoints_kept: 0, ..Options::default() });
     let snapshotter = snapshotter.expect("its thread starts");
     let mut next = 0;
     let (ms, ()) = timed(|| {

@@ -115,6 +115,10 @@ fn a_framework_goes_on_with_the_next_leader_and_is_told_what_it_did_not_acknowle
     assert!(framework.next().is_none(), "the subscription ends with its master");
     let next = cluster.leader_other_than(leader);
     let follower = (0..3).find(|master| ![leader, next].contains(master)).expect("there are three");
+    eventually("the other one knows, too, who leads", || {
+        let told = cluster.call(follower, "GET", "/v2/leader", None).ok()?.json();
+        cluster.marathon_url(next).ends_with(told["leader"].as_str()?).then_some(())
+    });
     let mut framework = Framework::subscribe(&cluster.operator_url(follower), "one", Some(&framework.id));
     let again = framework.expect("UPDATE")["status"].clone();
     assert_eq!((&again["uuid"], &again["state"]), (&told["uuid"], &told["state"]), "the same update");

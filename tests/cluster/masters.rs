@@ -188,6 +188,7 @@ fn with_apps(cluster: &Masters) {
 fn a_stream_that_was_deleted_is_missed_and_not_begun_anew() {
     let Some(mut cluster) = Masters::start(1, 1) else { return };
     with_apps(&cluster);
+    cluster.told(&["log", "trim", "--log", &cluster.nats.log()]);
     cluster.nats.publish("$JS.API.STREAM.DELETE.BAYPLAN_default", "");
     let refused = eventually("a change is refused", || {
         let answer = cluster.call(0, "POST", "/v2/apps", Some(&more("late"))).ok()?;
@@ -204,6 +205,19 @@ fn a_stream_that_was_deleted_is_missed_and_not_begun_anew() {
     assert!(said.contains("is not the one that this master has followed") && said.contains("log restore"), "{said}");
     let info = bayplan().args(["log", "info", "--log", &cluster.nats.log()]).output().expect("it runs");
     assert_eq!(info.status.code(), Some(4), "it was made anew: {}", all_of(&info));
+
+    let snapshot = format!("{}/snapshot", cluster.path("m0"));
+    let refused_again = |cluster: &mut Masters, why: &str| {
+        let master = cluster.node(0);
+        let before = master.logged().len();
+        master.start_again();
+        assert_eq!(master.ended().code(), Some(1));
+        assert!(master.logged()[before..].contains(why), "{}", master.logged());
+    };
+    std::fs::write(format!("{snapshot}/current/CURRENT"), "x").expect("it is there");
+    refused_again(&mut cluster, "cannot be read, so nobody can tell what was there");
+    std::fs::remove_dir_all(&snapshot).expect("it is there");
+    refused_again(&mut cluster, "a baseline of record");
 }
 
 #[test]

@@ -29,8 +29,8 @@ use crate::sandbox::{Output, open_for_writing};
 pub(crate) const RUNNING_LINE: &str = "running";
 /// The hidden subcommand.
 pub(crate) const SUBCOMMAND: &str = "supervise";
-/// With 0, this program's allocator takes no huge pages: they cost a supervising process 4 MB, and a third of the time of its start.
-/// The allocator tells the kernel, and children inherit that; tasks are given it back.
+/// With 0, this program's allocator takes no huge pages: they cost a supervising process 4 MB, and most of the time of its start.
+/// The allocator tells the kernel, and children inherit that; tasks are given them back where this is set.
 pub(crate) const ALLOW_HUGE_PAGES: &str = "MIMALLOC_ALLOW_THP";
 
 /// Handed on to the task. SIGTERM is, too, but it also begins the grace.
@@ -150,7 +150,8 @@ fn become_task(
         account.become_it()?;
     }
     if gives_huge_pages_back {
-        prctl::set_thp_disable(false)?;
+        // Where the kernel knows nothing of it, nothing was taken away.
+        let _ = prctl::set_thp_disable(false);
     }
     prctl::set_pdeathsig(Signal::SIGKILL)?;
     if nix::unistd::getppid() != supervisor {

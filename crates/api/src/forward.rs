@@ -54,7 +54,7 @@ pub fn forward(router: Router, handle: Handle, http: reqwest::Client, door: Door
 async fn answer(State(forwarding): State<Arc<Forwarding>>, request: Request, next: Next) -> Response {
     let role = forwarding.handle.role();
     let is_question = is_question(&request);
-    // What an answer is made from is at least as new as this. A change is in the log when it is answered.
+    // What an answer is made from is at least as new as this.
     let before = is_question.then(|| forwarding.handle.read().seq);
     let mut response = match &role {
         Role::Leading => next.run(request).await,
@@ -66,7 +66,8 @@ async fn answer(State(forwarding): State<Arc<Forwarding>>, request: Request, nex
     };
     let seq = before.unwrap_or_else(|| forwarding.handle.read().seq);
     let headers = response.headers_mut();
-    headers.insert(SEQ_HEADER, HeaderValue::from(seq.0));
+    // Of a change, the leader has said where it is in the log, and this master may not be there yet.
+    headers.entry(SEQ_HEADER).or_insert(HeaderValue::from(seq.0));
     let role = if role == Role::Leading { "leading" } else { "following" };
     headers.entry(ROLE_HEADER).or_insert(HeaderValue::from_static(role));
     response

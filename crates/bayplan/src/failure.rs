@@ -48,9 +48,17 @@ impl From<anyhow::Error> for Failure {
 impl From<OpenError> for Failure {
     fn from(error: OpenError) -> Self {
         match error {
-            OpenError::NoServer { .. } => Self::Unreachable(format!("{error}; --log says where they are")),
+            OpenError::NoServer { .. } => Self::Unreachable(format!(
+                "{error}; --log says where they are, and who asks: nats://host:4222, nats://user:password@host:4222"
+            )),
+            OpenError::NotReady { .. } => Self::Unreachable(error.to_string()),
+            OpenError::NotDurable { .. } => Self::failed(format!(
+                "{error}; --log-monitoring names where all of them answer monitoring, and without --strict-durability this is a warning"
+            )),
             OpenError::NoStream { .. } => Self::NotFound(format!("{error}; --cluster says which is meant")),
-            OpenError::NoRoom { .. } => Self::failed(format!("{error}; --log-max-bytes says how large it is made")),
+            OpenError::NoRoom { .. } => {
+                Self::failed(format!("{error}; --log-max-bytes and --log-replicas say how it is made"))
+            }
             OpenError::BadOption { .. } => Self::Usage(error.to_string()),
             _ => Self::failed(error.to_string()),
         }

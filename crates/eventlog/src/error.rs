@@ -90,10 +90,13 @@ pub enum OpenError {
     #[error("the NATS servers have no stream {stream}: no cluster of that name has its log there")]
     NoStream { stream: String },
     #[error(
-        "the NATS servers have no room for the stream {stream} of {max_bytes} bytes: {reason}; make it smaller (max_bytes), or give \
-        the servers more (max_file_store)"
+        "the NATS servers have no room for the stream {stream} of {max_bytes} bytes with {replicas} replicas: {reason}; give the \
+        servers more (max_file_store), or make it smaller, or with fewer replicas"
     )]
-    NoRoom { stream: String, max_bytes: u64, reason: String },
+    NoRoom { stream: String, max_bytes: u64, replicas: usize, reason: String },
+    /// It was reached, and that is all.
+    #[error("the NATS server at {server} was reached, but its JetStream cannot be used: {reason}")]
+    NotReady { server: String, reason: String },
     /// Nothing about the stream was changed.
     #[error("the stream {stream} cannot be the log: {reason}; correct that, or choose another cluster name")]
     UnfitStream { stream: String, reason: String },

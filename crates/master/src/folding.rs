@@ -3,9 +3,11 @@
 //! The log is the truth. A snapshot that is damaged is put aside once the log has proved to be whole without it. One that
 //! is sound and has records that the log lacks shows that the log was lost or is another one; then nothing is started.
 
+use std::path::PathBuf;
+
 use eventlog::{Entry, EventLog, ReadError, committed};
 use model::{Position, Seq, Tip};
-use snapshot::{Loaded, Mark, Opened, Snapshot, SnapshotError};
+use snapshot::{Loaded, Mark, Opened, Snapshot, SnapshotError, Useless};
 use state::State;
 
 use crate::config::{Config, SnapshotConfig};
@@ -38,23 +40,25 @@ pub(crate) async fn fold<L: EventLog>(log: &L, config: &Config) -> Result<Folded
     let Some(SnapshotConfig { folder, options }) = config.snapshot.clone() else { return whole(log).await };
     let in_folder = folder.clone();
     let opened = blocking(move || Snapshot::open(&in_folder)).await;
-    let Opened { snapshot, loaded, put_aside } = match opened {
-        Ok(opened) => opened,
+    let (snapshot, loaded) = match opened {
+        Ok(Opened::Usable { snapshot, loaded }) => (snapshot, loaded),
+        Ok(Opened::Useless(useless)) => {
+            let snapshot = put_aside(log, useless, folder).await?;
+            let kept = Some(Kept { snapshot, written: None, options });
+            return Ok(Folded { kept, ..whole(log).await? });
+        }
         Err(error @ SnapshotError::Unavailable { .. }) => {
             tracing::warn!(%error, "no snapshot is used or kept; the whole log is folded");
             return whole(log).await;
         }
         Err(error) => return Err(error.into()),
     };
-    if let Some(error) = put_aside {
-        tracing::warn!(%error, "the snapshot cannot be used and was put aside; the whole log is folded");
-    }
     let Some(loaded) = loaded else {
         let kept = Some(Kept { snapshot, written: None, options });
         return Ok(Folded { kept, ..whole(log).await? });
     };
     let mark = loaded.mark.clone();
-    match from_snapshot(log, loaded).await {
+    match from_snapshot(log, *loaded).await {
         Ok(folded) => {
             tracing::info!(seq = %mark.tip.seq, until = %folded.tip.seq, "the state comes from the snapshot");
             Ok(Folded { kept: Some(Kept { snapshot, written: Some(mark), options }), ..folded })
@@ -71,6 +75,35 @@ pub(crate) async fn fold<L: EventLog>(log: &L, config: &Config) -> Result<Folded
             Ok(Folded { kept: Some(Kept { snapshot, written: None, options }), ..folded })
         }
     }
+}
+
+/// Makes room for a new snapshot, unless the old one, whatever is wrong with it, shows that the log was lost.
+async fn put_aside<L: EventLog>(log: &L, useless: Useless, folder: PathBuf) -> Result<Snapshot, StartError> {
+    if let Some(mark) = &useless.mark {
+        match has(log, mark).await {
+            Ok(()) => {}
+            Err(error @ (Unfit::Ahead { .. } | Unfit::Foreign { .. })) => {
+                return Err(StartError::OtherLog { seq: mark.tip.seq, reason: error.to_string(), folder });
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    tracing::warn!(error = %useless.why, "the snapshot cannot be used and is put aside; the whole log is folded");
+    Ok(blocking(move || useless.put_aside()).await?)
+}
+
+/// Looks whether the log has the last record of a state. What was trimmed may have had it.
+async fn has<L: EventLog>(log: &L, mark: &Mark) -> Result<(), Unfit> {
+    let (bounds, at) = (log.bounds().await?, mark.position);
+    if at > bounds.last {
+        return Err(Unfit::Ahead { at, last: bounds.last });
+    }
+    if at < bounds.first {
+        return Ok(());
+    }
+    let message = log.read(at).next().await.transpose()?;
+    let is_there = message.is_some_and(|message| message.content.completes(mark.tip.hash));
+    if is_there { Ok(()) } else { Err(Unfit::Foreign { at }) }
 }
 
 /// The disk may be slow, and decoding takes all processors.
@@ -113,20 +146,11 @@ async fn from_snapshot<L: EventLog>(log: &L, Loaded { mut state, mark }: Loaded)
 
 /// Folds what is behind the mark. The message that holds its last record is read too: it must be there.
 async fn behind<L: EventLog>(log: &L, state: State, mark: &Mark) -> Result<Folded, Unfit> {
-    let bounds = log.bounds().await?;
-    let at = mark.position;
-    if at > bounds.last {
-        return Err(Unfit::Ahead { at, last: bounds.last });
-    }
-    if at < bounds.first {
-        // The chain tells whether what follows belongs to it.
-        return tail(log, state, mark.tip, at, at.next()).await;
-    }
-    let message = log.read(at).next().await.transpose()?;
-    if !message.is_some_and(|message| message.content.completes(mark.tip.hash)) {
-        return Err(Unfit::Foreign { at });
-    }
-    tail(log, state, mark.tip, at, at).await
+    has(log, mark).await?;
+    let (first, at) = (log.bounds().await?.first, mark.position);
+    // Where it was trimmed, the chain tells whether what follows belongs to it.
+    let from = if at < first { at.next() } else { at };
+    tail(log, state, mark.tip, at, from).await
 }
 
 /// Folds all that the log has: from its beginning, or from a baseline where the beginning was trimmed.

@@ -53,6 +53,9 @@ pub enum StartError {
 
 /// What went wrong, with the way out when waiting is none.
 pub(crate) fn unreadable(error: &ReadError) -> String {
+    if matches!(error, ReadError::Trimmed { .. }) {
+        return format!("{error}; this master was away for too long. Start it again: it begins from a baseline");
+    }
     if !error.is_damage() {
         return error.to_string();
     }

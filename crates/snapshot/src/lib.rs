@@ -26,7 +26,7 @@ pub use codec::FORMAT;
 pub use error::SnapshotError;
 pub use options::Options;
 pub use snapshotter::{Progress, Snapshotter};
-pub use store::{Opened, Snapshot, peek};
+pub use store::{Opened, Snapshot, Useless, peek};
 
 /// Which state it is, and where in the log it was.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -247,6 +247,7 @@ mod tests {
     use state::RowKey;
 
     use super::*;
+    use crate::Opened;
 
     fn told(number: u64, cluster: &str) -> (Changes, Mark) {
         let header = Header { cluster: Some(ClusterId::new(cluster)), ..Header::default() };
@@ -260,7 +261,7 @@ mod tests {
     #[test]
     fn what_the_disk_refused_is_written_with_what_came_meanwhile() {
         let folder = tempfile::tempdir().expect("a folder for the test");
-        let snapshot = Snapshot::open(folder.path()).expect("it opens").snapshot;
+        let Ok(Opened::Usable { snapshot, .. }) = Snapshot::open(folder.path()) else { panic!("it is new") };
         let shared = Arc::new(Shared::default());
         let mut writer = Writer { snapshot, written: None, options: Options::default(), shared: Arc::clone(&shared) };
         assert!(writer.open_again(), "it is as empty as it was");

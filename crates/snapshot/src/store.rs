@@ -25,32 +25,50 @@ pub struct Snapshot {
     _lock: File,
 }
 
-/// A snapshot, with what could be read of it.
-pub struct Opened {
-    pub snapshot: Snapshot,
-    /// None when it is empty, and has to be filled.
-    pub loaded: Option<Loaded>,
-    /// Why what was there is of no use; it was put aside.
-    pub put_aside: Option<SnapshotError>,
+/// What was found in a folder.
+pub enum Opened {
+    Usable {
+        snapshot: Snapshot,
+        /// None when it is empty, and has to be filled.
+        loaded: Option<Box<Loaded>>,
+    },
+    Useless(Useless),
+}
+
+/// A snapshot of no use, which nobody else touches meanwhile.
+pub struct Useless {
+    pub why: SnapshotError,
+    /// Which state it was of, where it still says so. The log has to have that, whatever became of the rows.
+    pub mark: Option<Mark>,
+    folder: PathBuf,
+    lock: File,
+}
+
+impl Useless {
+    /// Puts it aside and begins a new one.
+    pub fn put_aside(self) -> Result<Snapshot, SnapshotError> {
+        let Self { folder, lock, .. } = self;
+        folder::set_aside(&folder)?;
+        Ok(Snapshot { database: Some(open_database(&folder)?), folder, _lock: lock })
+    }
 }
 
 impl Snapshot {
-    /// Opens the snapshot in `folder` and reads it. What proves to be of no use is put aside, and a new one is begun.
+    /// Opens the snapshot in `folder` and reads it.
     pub fn open(folder: &Path) -> Result<Opened, SnapshotError> {
         let lock = folder::take(folder)?;
         checkpoints::tidy(folder)?;
-        let error = match read(folder) {
+        match read(folder) {
             Ok((database, loaded)) => {
                 let snapshot = Self { folder: folder.to_owned(), database: Some(database), _lock: lock };
-                return Ok(Opened { snapshot, loaded, put_aside: None });
+                Ok(Opened::Usable { snapshot, loaded: loaded.map(Box::new) })
             }
-            Err(error) if error.is_useless() => error,
-            Err(error) => return Err(error),
-        };
-        folder::set_aside(folder)?;
-        let (database, loaded) = read(folder)?;
-        let snapshot = Self { folder: folder.to_owned(), database: Some(database), _lock: lock };
-        Ok(Opened { snapshot, loaded, put_aside: Some(error) })
+            Err(why) if why.is_useless() => {
+                let mark = peek(folder).unwrap_or_default();
+                Ok(Opened::Useless(Useless { why, mark, folder: folder.to_owned(), lock }))
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Puts what is there aside and begins anew, because whoever knows the log says that it does not belong to it.

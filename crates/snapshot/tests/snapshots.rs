@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use history::History;
 use model::{Position, Seq, Tip};
-use snapshot::{Checkpoint, Loaded, Mark, Options, Snapshot, SnapshotError, Snapshotter, baseline, checkpoints};
+use snapshot::{
+    Checkpoint, Loaded, Mark, Opened, Options, Snapshot, SnapshotError, Snapshotter, baseline, checkpoints,
+};
 use state::State;
 use tempfile::TempDir;
 
@@ -18,13 +20,31 @@ fn folder() -> TempDir {
     tempfile::tempdir().expect("a folder for the test")
 }
 
+/// What was in a folder; what proved to be of no use was put aside.
+struct Found {
+    snapshot: Snapshot,
+    loaded: Option<Box<Loaded>>,
+    put_aside: Option<SnapshotError>,
+}
+
+fn open(folder: &Path) -> Found {
+    match Snapshot::open(folder).expect("it opens") {
+        Opened::Usable { snapshot, loaded } => Found { snapshot, loaded, put_aside: None },
+        Opened::Useless(useless) => {
+            let why = useless.why.clone();
+            let snapshot = useless.put_aside().expect("there is room");
+            Found { snapshot, loaded: None, put_aside: Some(why) }
+        }
+    }
+}
+
 fn mark(history: &History) -> Mark {
     Mark::of(&history.world.state, history.tip, Position(history.tip.seq.0))
 }
 
 /// Writes a history of some length, in steps.
 fn written(folder: &Path, steps: u32) -> History {
-    let opened = Snapshot::open(folder).expect("it opens");
+    let opened = open(folder);
     assert!(opened.loaded.is_none() && opened.put_aside.is_none(), "it is new");
     let mut history = History::new();
     history.world.state.track_changes(true);
@@ -62,7 +82,7 @@ fn what_is_written_is_read_back() {
     let history = written(root.path(), 40);
     assert!(history.destroyed_apps() > 0, "rows have gone too");
     for _ in 0..2 {
-        let opened = Snapshot::open(root.path()).expect("it opens");
+        let opened = open(root.path());
         assert_eq!(opened.put_aside, None);
         assert_is(&opened.loaded.expect("it has a state"), &history.world.state, history.tip);
     }
@@ -72,7 +92,7 @@ fn what_is_written_is_read_back() {
 #[test]
 fn the_files_of_any_moment_are_a_state_that_was() {
     let root = folder();
-    let opened = Snapshot::open(root.path()).expect("it opens");
+    let opened = open(root.path());
     let mut history = History::new();
     history.world.state.track_changes(true);
     opened.snapshot.write(&history.world.state.all_changes(), &mark(&history)).expect("it is written");
@@ -82,7 +102,7 @@ fn the_files_of_any_moment_are_a_state_that_was() {
         if step % 10 == 9 {
             let copied = folder();
             copy(&root.path().join("current"), &copied.path().join("current"));
-            let again = Snapshot::open(copied.path()).expect("it opens");
+            let again = open(copied.path());
             assert_eq!(again.put_aside, None);
             assert_is(&again.loaded.expect("it has a state"), &history.world.state, history.tip);
         }
@@ -107,7 +127,7 @@ fn a_damaged_file_gives_an_older_state_or_is_put_aside() {
     let root = folder();
     let history = written(root.path(), 12);
     // Twice, so that there are tables beside the write-ahead log.
-    drop(Snapshot::open(root.path()).expect("it opens"));
+    drop(open(root.path()));
     let (mut put_aside, mut tried) = (0, 0);
     for file in files(&root.path().join("current")) {
         let bytes = fs::read(&file).expect("the file is readable");
@@ -122,7 +142,7 @@ fn a_damaged_file_gives_an_older_state_or_is_put_aside() {
             changed[index] ^= 0x55;
             let name = file.file_name().expect("files have names");
             fs::write(damaged.path().join("current").join(name), changed).expect("the file is writable");
-            let opened = Snapshot::open(damaged.path()).expect("it opens, made anew if need be");
+            let opened = open(damaged.path());
             tried += 1;
             match (&opened.loaded, &opened.put_aside) {
                 (None, Some(error)) => {
@@ -148,11 +168,11 @@ fn a_damaged_file_gives_an_older_state_or_is_put_aside() {
 fn a_lost_file_puts_it_aside() {
     let root = folder();
     written(root.path(), 12);
-    drop(Snapshot::open(root.path()).expect("it opens"));
+    drop(open(root.path()));
     let tables = files(&root.path().join("current"));
     let table = tables.iter().find(|file| file.extension().is_some_and(|extension| extension == "sst"));
     fs::remove_file(table.expect("there is a table")).expect("it can be removed");
-    let opened = Snapshot::open(root.path()).expect("it opens");
+    let opened = open(root.path());
     assert!(opened.loaded.is_none());
     assert!(matches!(opened.put_aside, Some(SnapshotError::Damaged { .. })), "{:?}", opened.put_aside);
 }
@@ -161,11 +181,14 @@ fn a_lost_file_puts_it_aside() {
 fn a_snapshot_of_another_version_of_the_fold_is_put_aside() {
     let root = folder();
     let history = written(root.path(), 3);
-    let opened = Snapshot::open(root.path()).expect("it opens");
+    let opened = open(root.path());
     let older = Mark { state_version: state::VERSION - 1, ..mark(&history) };
     opened.snapshot.write(&history.world.state.all_changes(), &older).expect("it is written");
     drop(opened);
-    let opened = Snapshot::open(root.path()).expect("it opens");
+    let Opened::Useless(useless) = Snapshot::open(root.path()).expect("it opens") else { panic!("it is of use") };
+    assert_eq!(useless.mark, Some(older), "which state it is of can be told all the same");
+    drop(useless);
+    let opened = open(root.path());
     assert!(opened.loaded.is_none());
     assert_eq!(opened.put_aside, Some(SnapshotError::OtherVersion { found: state::VERSION - 1 }));
 }
@@ -174,13 +197,13 @@ fn a_snapshot_of_another_version_of_the_fold_is_put_aside() {
 fn one_process_holds_it() {
     let root = folder();
     let history = written(root.path(), 3);
-    let held = Snapshot::open(root.path()).expect("it opens");
+    let held = open(root.path());
     let refused = Snapshot::open(root.path()).err().expect("it is held");
     let SnapshotError::InUse { holder, .. } = &refused else { panic!("{refused}") };
     assert_eq!(holder.as_deref(), Some(std::process::id().to_string().as_str()));
     assert!(!refused.is_useless());
     drop(held);
-    let opened = Snapshot::open(root.path()).expect("it opens");
+    let opened = open(root.path());
     assert_is(&opened.loaded.expect("nothing was touched"), &history.world.state, history.tip);
 }
 
@@ -188,12 +211,12 @@ fn one_process_holds_it() {
 fn what_belongs_to_another_log_is_renewed() {
     let root = folder();
     written(root.path(), 3);
-    let opened = Snapshot::open(root.path()).expect("it opens");
+    let opened = open(root.path());
     let renewed = opened.snapshot.renew().expect("it is put aside");
     let other = History::new();
     renewed.write(&other.world.state.all_changes(), &mark(&other)).expect("it is written");
     drop(renewed);
-    let opened = Snapshot::open(root.path()).expect("it opens");
+    let opened = open(root.path());
     assert_is(&opened.loaded.expect("it has a state"), &other.world.state, other.tip);
 }
 
@@ -202,7 +225,7 @@ fn a_snapshotter_writes_what_it_is_told_and_makes_checkpoints() {
     let root = folder();
     let options = Options { checkpoint_interval: 20, checkpoints_kept: 3, ..Options::default() };
     let mut history = History::new();
-    let opened = Snapshot::open(root.path()).expect("it opens");
+    let opened = open(root.path());
     let snapshotter = Snapshotter::start(opened.snapshot, None, options).expect("its thread starts");
     history.world.state.track_changes(true);
     assert!(snapshotter.tell(history.world.state.all_changes(), history.tip, Position(history.tip.seq.0)));
@@ -230,7 +253,7 @@ fn a_snapshotter_writes_what_it_is_told_and_makes_checkpoints() {
     assert_eq!(at(made[1].seq.0).as_ref(), Some(&made[1]));
     assert_eq!(at(made[0].seq.0 - 1), None);
 
-    let opened = Snapshot::open(root.path()).expect("it opens");
+    let opened = open(root.path());
     let loaded = opened.loaded.expect("it has a state");
     assert_is(&loaded, &history.world.state, history.tip);
     let again = Snapshotter::start(opened.snapshot, Some(&loaded.mark), options).expect("its thread starts");
@@ -242,7 +265,7 @@ fn a_snapshotter_writes_what_it_is_told_and_makes_checkpoints() {
 fn too_much_that_waits_gives_the_snapshot_up_and_leaves_it_whole() {
     let root = folder();
     let mut history = written(root.path(), 3);
-    let opened = Snapshot::open(root.path()).expect("it opens");
+    let opened = open(root.path());
     let loaded = opened.loaded.expect("it has a state");
     let options = Options { max_pending_rows: 2, ..Options::default() };
     let snapshotter = Snapshotter::start(opened.snapshot, Some(&loaded.mark), options).expect("its thread starts");
@@ -254,7 +277,7 @@ fn too_much_that_waits_gives_the_snapshot_up_and_leaves_it_whole() {
     assert!(!snapshotter.tell(history.world.state.take_changes(), history.tip, Position(history.tip.seq.0)));
     assert!(!snapshotter.flush(Duration::from_millis(10)) && snapshotter.progress().lag() > 0);
     drop(snapshotter);
-    let opened = Snapshot::open(root.path()).expect("it opens");
+    let opened = open(root.path());
     assert_is(&opened.loaded.expect("it is as it was"), &loaded.state, loaded.mark.tip);
 }
 

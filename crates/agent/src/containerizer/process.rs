@@ -207,9 +207,11 @@ impl Inner {
         let failed = |error: io::Error| LaunchError::new(format!("cannot start the supervising process: {error}"));
         let mut command = Command::new(self.supervisor.as_deref().unwrap_or(Path::new("/proc/self/exe")));
         command.arg0("bayplan").arg(SUBCOMMAND).arg(run.path());
-        if prctl::get_thp_disable() == Ok(false) {
-            command.env(ALLOW_HUGE_PAGES, "0");
-        }
+        match prctl::get_thp_disable() {
+            Ok(false) => command.env(ALLOW_HUGE_PAGES, "0"),
+            // Nobody has them here, so there is nothing to give back.
+            _ => command.env_remove(ALLOW_HUGE_PAGES),
+        };
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(failed)?;
         let mut said = String::new();

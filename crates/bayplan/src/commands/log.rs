@@ -9,17 +9,19 @@ mod place;
 mod transfer;
 mod verify;
 
+use std::path::Path;
+
 use eventlog::EventLog;
 use model::Position;
 use serde::Serialize;
 
 use crate::cli::log::LogPlace;
-use crate::cli::log_commands::{Backup, Export, Log, Place, Trim};
+use crate::cli::log_commands::{Backup, Export, Import, Log, NewPlace, Place, Restore, Trim};
 use crate::cli::{ColorWhen, Global};
 use crate::failure::Failure;
 use crate::node::{folder, master};
 use crate::output::{Output, note};
-use file::{Reader, check_new};
+use file::check_new;
 use fold::failed;
 use place::Opened;
 
@@ -45,22 +47,18 @@ pub(crate) async fn run(command: Log, global: Global) -> Result<(), Failure> {
     if let Log::Export(Export { to, .. }) | Log::Backup(Backup { to, .. }) = &command {
         check_new(to)?;
     }
-    let opened = match &command {
-        Log::Info(info) => place::existing(&info.place).await,
-        Log::Verify(verify) => place::existing(&verify.place).await,
-        Log::Export(export) => place::existing(&export.place).await,
-        Log::Trim(trim) => place::existing(&trim.place).await,
-        Log::Backup(backup) => place::existing(&backup.place).await,
-        Log::Import(import) => {
-            Reader::check(&import.from)?;
-            place::new(&import.place).await
-        }
-        Log::Restore(restore) => {
-            Reader::check(&restore.from)?;
-            place::new(&restore.place).await
+    let place = match &command {
+        Log::Info(info) => &info.place,
+        Log::Verify(verify) => &verify.place,
+        Log::Export(export) => &export.place,
+        Log::Trim(trim) => &trim.place,
+        Log::Backup(backup) => &backup.place,
+        Log::Import(Import { place, from }) => return fill(place, from, None, &mut session).await,
+        Log::Restore(Restore { place, from, pass_epochs }) => {
+            return fill(place, from, Some(*pass_epochs), &mut session).await;
         }
     };
-    match opened? {
+    match place::existing(place).await? {
         Opened::Folder(log) => {
             let done = on(&log, command, &mut session).await;
             log.close().await;
@@ -70,18 +68,36 @@ pub(crate) async fn run(command: Log, global: Global) -> Result<(), Failure> {
     }
 }
 
+/// A new log from a file, for a cluster that goes on from it where epochs are to pass.
+async fn fill(place: &NewPlace, from: &Path, pass_epochs: Option<u64>, session: &mut Session) -> Result<(), Failure> {
+    // Before anything is made.
+    let file = transfer::check(from).await?;
+    match place::new(place).await? {
+        Opened::Folder(log) => {
+            let done = transfer::put(&log, file, place.remove_baselines, pass_epochs, session).await;
+            log.close().await;
+            done
+        }
+        Opened::Nats(log) => {
+            let (found, wanted) = (log.replicas(), place.log_replicas);
+            if found != wanted {
+                session.note(&format!(
+                    "The stream was there, empty, with {found} replicas and not with {wanted} (--log-replicas)."
+                ));
+            }
+            transfer::put(&log, file, place.remove_baselines, pass_epochs, session).await
+        }
+    }
+}
+
 async fn on<L: EventLog>(log: &L, command: Log, session: &mut Session) -> Result<(), Failure> {
     match command {
         Log::Info(info) => info::run(log, snapshot_folder(&info.place).as_deref(), session).await,
         Log::Verify(_) => verify::run(log, session).await,
         Log::Export(export) => transfer::export(log, &export.to, session).await,
         Log::Backup(backup) => transfer::backup(log, &backup.to, backup.upto.map(Position), session).await,
-        Log::Import(import) => transfer::import(log, &import.from, import.place.remove_baselines, session).await,
-        Log::Restore(restore) => {
-            let remove = restore.place.remove_baselines;
-            transfer::restore(log, &restore.from, remove, restore.pass_epochs, session).await
-        }
         Log::Trim(trim) => self::trim(log, &trim, session).await,
+        Log::Import(_) | Log::Restore(_) => unreachable!("they make a log"),
     }
 }
 

@@ -110,16 +110,44 @@ pub(super) fn gave_up(reason: &str) -> Failure {
     Failure::failed(format!("the master gave up: {reason}"))
 }
 
-/// Opens the log on NATS servers. It is begun where there is none, unless this master has followed one: that one was lost.
+/// Opens the log on NATS servers. It is begun where there is none, unless a snapshot or a baseline shows that there was one,
+/// which was lost.
 async fn open_stream(options: JetStreamOptions, snapshot: PathBuf) -> Result<JetStreamLog, Failure> {
-    let opened = JetStreamLog::open(JetStreamOptions { create: false, ..options.clone() }).await;
-    let Err(OpenError::NoStream { stream }) = opened else { return Ok(opened?) };
-    // One that cannot be read tells nothing.
-    if let Ok(Some(mark)) = snapshot::peek(&snapshot) {
-        let reason = format!("the stream {stream} is not there");
-        return Err(Failure::failed(StartError::OtherLog { seq: mark.tip.seq, reason, folder: snapshot }.to_string()));
+    let followed = match snapshot::peek(&snapshot) {
+        Ok(mark) => mark,
+        Err(error) if options.create => {
+            let options = JetStreamOptions { create: false, ..options };
+            return JetStreamLog::open(options).await.map_err(|missing| match missing {
+                OpenError::NoStream { .. } => Failure::failed(format!(
+                    "{missing}, and the snapshot in {} cannot be read, so nobody can tell what was there ({error}); put the log back, \
+                     or remove that folder to begin a new one",
+                    snapshot.display()
+                )),
+                other => other.into(),
+            });
+        }
+        Err(_) => None,
+    };
+    let create = options.create && followed.is_none();
+    let log = match (JetStreamLog::open(JetStreamOptions { create, ..options }).await, followed) {
+        (Err(OpenError::NoStream { stream }), Some(mark)) => {
+            let reason = format!("the stream {stream} is not there");
+            let lost = StartError::OtherLog { seq: mark.tip.seq, reason, folder: snapshot };
+            return Err(Failure::failed(lost.to_string()));
+        }
+        (opened, _) => opened?,
+    };
+    let failed = |error: String| Failure::failed(error);
+    if log.bounds().await.map_err(|error| failed(error.to_string()))?.is_empty()
+        && let Some(newest) = log.baselines().await.map_err(|error| failed(error.to_string()))?.last()
+    {
+        return Err(Failure::failed(format!(
+            "the log on the NATS servers is empty, but a baseline of record {} of it is left: it was lost. Put it back \
+             (`bayplan log restore`, with --remove-baselines), or choose another --cluster to begin a new one",
+            newest.seq
+        )));
     }
-    Ok(JetStreamLog::open(options).await?)
+    Ok(log)
 }
 
 impl Working {

@@ -13,6 +13,8 @@ pub(super) const EXPECTED_STREAM: &str = "Nats-Expected-Stream";
 /// Codes of [`ApiError`].
 pub(super) mod code {
     pub(in crate::jetstream) const ACCOUNT_RESOURCES_EXCEEDED: u64 = 10002;
+    /// Of the servers of a cluster, too few have the room, or are there.
+    pub(in crate::jetstream) const NO_SUITABLE_PEERS: u64 = 10005;
     pub(in crate::jetstream) const INSUFFICIENT_RESOURCES: u64 = 10023;
     pub(in crate::jetstream) const NO_MESSAGE: u64 = 10037;
     pub(in crate::jetstream) const STORAGE_EXCEEDED: u64 = 10047;

@@ -40,9 +40,13 @@ fn parse_subject(link: &Link, subject: &str) -> Option<Baseline> {
 
 fn failure(trouble: &Trouble) -> BaselineError {
     let reason = trouble.to_string();
-    let is_full = [code::ACCOUNT_RESOURCES_EXCEEDED, code::INSUFFICIENT_RESOURCES, code::STORAGE_EXCEEDED]
-        .iter()
-        .any(|code| trouble.is(*code));
+    let full = [
+        code::ACCOUNT_RESOURCES_EXCEEDED,
+        code::NO_SUITABLE_PEERS,
+        code::INSUFFICIENT_RESOURCES,
+        code::STORAGE_EXCEEDED,
+    ];
+    let is_full = full.iter().any(|code| trouble.is(*code));
     if is_full || reason.contains("maximum bytes exceeded") {
         return BaselineError::Full { reason };
     }
@@ -89,7 +93,7 @@ async fn make_stream(link: &Link) -> Result<(), Trouble> {
         "storage": "file",
         "discard": "new",
         "num_replicas": options.replicas,
-        "max_bytes": options.max_baseline_bytes,
+        "max_bytes": options.max_baseline_bytes(),
         "max_msgs": -1,
         "max_msgs_per_subject": 1,
         "max_age": 0,

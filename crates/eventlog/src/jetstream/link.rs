@@ -12,6 +12,7 @@ use async_nats::connection::State;
 use async_nats::{Client, ConnectErrorKind, ConnectOptions, RequestErrorKind, ServerAddr};
 use bytes::Bytes;
 use model::Position;
+use percent_encoding::percent_decode_str;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -256,7 +257,7 @@ async fn connect(options: &JetStreamOptions) -> Result<Client, OpenError> {
     let mut pauses = Pauses::default();
     let mut reason = "no answer came in time".to_owned();
     loop {
-        let connecting = connect_options().connect(&servers[..]);
+        let connecting = connect_options(&servers).connect(&servers[..]);
         match within(deadline, connecting).await {
             Some(Ok(client)) => return Ok(client),
             Some(Err(error)) => {
@@ -289,12 +290,20 @@ fn addresses(options: &JetStreamOptions) -> Result<Vec<ServerAddr>, OpenError> {
     options.servers.iter().map(parse).collect()
 }
 
-fn connect_options() -> ConnectOptions {
+/// The client takes no names and passwords from URLs. All servers of a cluster know the same ones.
+fn connect_options(servers: &[ServerAddr]) -> ConnectOptions {
     let pause = |attempts: usize| {
         let doublings = u32::try_from(attempts.saturating_sub(2)).unwrap_or(u32::MAX).min(16);
         if attempts <= 1 { Duration::ZERO } else { (RECONNECT_PAUSE.0 * (1 << doublings)).min(RECONNECT_PAUSE.1) }
     };
-    ConnectOptions::new()
+    let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+    let named = servers.iter().find_map(|server| Some((decoded(server.username()?), server.password().map(decoded))));
+    let options = match named {
+        None => ConnectOptions::new(),
+        Some((name, Some(password))) => ConnectOptions::with_user_and_password(name, password),
+        Some((token, None)) => ConnectOptions::with_token(token),
+    };
+    options
         .name("bayplan")
         .connection_timeout(CONNECT_TIMEOUT)
         .ping_interval(PING_INTERVAL)

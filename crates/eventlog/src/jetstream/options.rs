@@ -7,7 +7,8 @@ use crate::OpenError;
 /// What may be chosen about a [`crate::JetStreamLog`].
 #[derive(Debug, Clone)]
 pub struct JetStreamOptions {
-    /// Where NATS servers are, as URLs: `nats://host:4222`, `tls://user:password@host`. One is enough to find the others.
+    /// Where NATS servers are, as URLs: `nats://host:4222`, `tls://user:password@host`, `nats://token@host`. One is enough to find
+    /// the others, and to say who asks.
     pub servers: Vec<String>,
     /// The cluster's name: letters, digits, `-` and `_`. The stream is `BAYPLAN_<name>`, its subject `bayplan.<name>.log`.
     pub cluster: String,
@@ -17,8 +18,6 @@ pub struct JetStreamOptions {
     pub replicas: usize,
     /// How large the stream that is made may get. When it is full, appends are refused and nothing is dropped.
     pub max_bytes: u64,
-    /// How large the stream of baselines may get, which is made with the first of them.
-    pub max_baseline_bytes: u64,
     /// The largest message; None for what servers and stream take.
     pub max_message_bytes: Option<usize>,
     /// The servers' monitoring addresses, `http://host:8222`: only they tell whether a server syncs before it
@@ -46,7 +45,6 @@ impl Default for JetStreamOptions {
             create: true,
             replicas: 1,
             max_bytes: 4 << 30,
-            max_baseline_bytes: 1 << 30,
             max_message_bytes: None,
             monitoring: Vec::new(),
             strict_durability: false,
@@ -69,6 +67,12 @@ impl JetStreamOptions {
         if !length_fits || !self.cluster.chars().all(fits) {
             return bad(format!("cluster {:?}: use 1 to 64 letters, digits, - or _", self.cluster));
         }
+        if self.cluster.starts_with(BASELINE_MARK) {
+            return bad(format!(
+                "cluster {:?}: {BASELINE_MARK} begins the name of a stream of baselines",
+                self.cluster
+            ));
+        }
         if self.servers.is_empty() {
             return bad("servers: name at least one NATS server".to_owned());
         }
@@ -87,7 +91,12 @@ impl JetStreamOptions {
     }
 
     pub(super) fn baseline_stream(&self) -> String {
-        format!("BAYPLAN_BASE_{}", self.cluster)
+        format!("BAYPLAN_{BASELINE_MARK}{}", self.cluster)
+    }
+
+    /// How large the stream of baselines may get, which is made with the first of them.
+    pub(super) fn max_baseline_bytes(&self) -> u64 {
+        (self.max_bytes / 2).clamp(LEAST_BASELINE_BYTES, MOST_BASELINE_BYTES)
     }
 
     pub(super) fn baseline_subject(&self) -> String {
@@ -103,6 +112,13 @@ impl JetStreamOptions {
         format!("bayplan.{}.notices", self.cluster)
     }
 }
+
+/// Three baselines of a small cluster, and of one with half a million tasks.
+const LEAST_BASELINE_BYTES: u64 = 8 << 20;
+const MOST_BASELINE_BYTES: u64 = 1 << 30;
+
+/// Between the beginning of a stream's name and the cluster's, where the stream has baselines.
+const BASELINE_MARK: &str = "BASE_";
 
 /// The lowest version of nats-server that is supported, see [`OpenError::OldServer`].
 pub(super) const LOWEST_SERVER: (i64, i64, i64) = (2, 10, 23);

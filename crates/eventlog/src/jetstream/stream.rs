@@ -23,9 +23,14 @@ pub(super) async fn open(link: &Link) -> Result<StreamInfo, OpenError> {
                 return Err(refused(link, &error));
             }
             Err(trouble) if Instant::now() >= deadline => {
+                if let Trouble::Refused(error) = &trouble
+                    && error.err_code == code::NO_SUITABLE_PEERS
+                {
+                    return Err(refused(link, error));
+                }
                 let server = link.client.server_info();
-                let servers = format!("{}:{}", server.host, server.port);
-                return Err(OpenError::NoServer { servers, reason: trouble.to_string() });
+                let server = format!("{}:{}", server.host, server.port);
+                return Err(OpenError::NotReady { server, reason: trouble.to_string() });
             }
             Err(_) => pauses.pause(deadline).await,
         }
@@ -37,7 +42,9 @@ fn refused(link: &Link, error: &ApiError) -> OpenError {
     let reason = format!("{} (code {})", error.description, error.err_code);
     match error.err_code {
         code::STREAM_NOT_FOUND => OpenError::NoStream { stream },
-        code::STORAGE_EXCEEDED => OpenError::NoRoom { stream, max_bytes, reason },
+        code::STORAGE_EXCEEDED | code::NO_SUITABLE_PEERS => {
+            OpenError::NoRoom { stream, max_bytes, replicas: link.options.replicas, reason }
+        }
         _ => OpenError::UnfitStream { stream, reason },
     }
 }
@@ -73,7 +80,8 @@ fn check(link: &Link, config: &StreamConfig) -> Result<(), OpenError> {
         return Err(OpenError::UnfitStream { stream: link.stream.clone(), reason });
     }
     let (found, wanted) = (config.num_replicas, link.options.replicas);
-    if found != wanted {
+    // Whoever did not want to make it did not say how many.
+    if found != wanted && link.options.create {
         tracing::warn!(stream = link.stream, found, wanted, "the log's stream has another number of replicas");
     }
     if config.max_bytes <= 0 {

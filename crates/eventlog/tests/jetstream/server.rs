@@ -65,6 +65,13 @@ impl Server {
         server
     }
 
+    /// With more in its configuration.
+    pub(crate) async fn guarded(more: &str) -> Self {
+        let mut server = Self::new("guarded", Settings::default(), more);
+        server.run(Afterwards::KeepFolder).await;
+        server
+    }
+
     /// Starts the process again, after `kill`.
     pub(crate) async fn restart(&mut self) {
         self.run(Afterwards::KeepFolder).await;
@@ -177,7 +184,6 @@ pub(crate) fn options(servers: Vec<String>) -> JetStreamOptions {
         servers,
         cluster: format!("test-{}", NEXT.fetch_add(1, Ordering::Relaxed)),
         max_bytes: 64 << 20,
-        max_baseline_bytes: 32 << 20,
         ..JetStreamOptions::default()
     }
 }

@@ -60,6 +60,25 @@ async fn an_old_server_is_refused_by_its_version() {
     assert_eq!(error.to_string(), wanted);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn servers_that_ask_who_it_is_are_told_what_the_url_says() {
+    if !available() {
+        return;
+    }
+    for (authorization, right, wrong) in
+        [("users: [{ user: ann, password: \"p:w\" }]", "ann:p%3Aw@", "ann:other@"), ("token: \"t-1\"", "t-1@", "")]
+    {
+        let server = Server::guarded(&format!("authorization {{ {authorization} }}\n")).await;
+        let by = |who: &str| {
+            let url = server.url().replace("nats://", &format!("nats://{who}"));
+            JetStreamOptions { servers: vec![url], ..server.options() }
+        };
+        let error = refusal(by(wrong)).await;
+        assert!(matches!(&error, OpenError::NoServer { reason, .. } if reason.contains("authorization")), "{error}");
+        JetStreamLog::open(by(right)).await.expect("it may");
+    }
+}
+
 #[tokio::test]
 async fn nobody_at_the_address_is_said_in_time_and_without_passwords() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("there is a free port");
@@ -72,6 +91,8 @@ async fn nobody_at_the_address_is_said_in_time_and_without_passwords() {
     assert!(matches!(error, OpenError::NoServer { .. }) && text.contains(&address.to_string()), "{text}");
     assert!(text.contains("refused"), "it does not say what the last attempt that was answered said: {text}");
     assert!(!text.contains("secret"), "{text}");
-    options.cluster = "no.dots".to_owned();
-    assert!(matches!(refusal(options).await, OpenError::BadOption { .. }));
+    for wrong in ["no.dots", "BASE_shop"] {
+        options.cluster = wrong.to_owned();
+        assert!(matches!(refusal(options.clone()).await, OpenError::BadOption { .. }));
+    }
 }

@@ -82,8 +82,13 @@ impl Writer {
 
 /// Said before the log is folded, which may take long.
 pub(super) fn check_new(path: &Path) -> Result<(), Failure> {
-    if path.exists() {
-        return Err(Failure::Usage(format!("--to: {} is there already; name another file", path.display())));
+    let bad = |reason: &str| Err(Failure::Usage(format!("--to: {} {reason}", path.display())));
+    if path.symlink_metadata().is_ok() {
+        return bad("is there already; name another file");
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    if folder.is_some_and(|folder| !folder.is_dir()) {
+        return bad("is in a folder that is not there");
     }
     Ok(())
 }
@@ -121,14 +126,6 @@ impl Reader {
             }
             None => (reader, None),
         })
-    }
-
-    /// Reads all of a file, so that one that is damaged changes nothing.
-    pub(super) fn check(path: &Path) -> anyhow::Result<()> {
-        let (mut reader, _) = Self::open(path)?;
-        let damaged = || format!("{} is damaged", path.display());
-        while reader.frame().with_context(damaged)?.is_some() {}
-        Ok(())
     }
 
     fn take(&mut self, length: usize) -> anyhow::Result<Vec<u8>> {

@@ -1,7 +1,7 @@
 //! Copies between a log and a file.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use eventlog::{Bounds, EventLog, beginning_of};
 use model::{Hash, Position};
@@ -101,35 +101,43 @@ fn finish(
     session.tell(&told, &text)
 }
 
-/// What a file is going to be in a log, found out before anything is written.
-struct Plan {
+/// A file that was read as a whole and folded.
+pub(super) struct Checked {
+    from: PathBuf,
     found: Found,
-    /// The baseline, with the place that it is going to have.
-    baseline: Option<(Mark, Vec<u8>)>,
+    baseline: Option<Loaded>,
 }
 
-/// Reads the whole file and folds it.
-async fn plan(from: &Path, limit_bytes: usize) -> Result<Plan, Failure> {
+/// Reads and folds a file, so that one that is unfit changes nothing.
+pub(super) async fn check(from: &Path) -> Result<Checked, Failure> {
+    let named = |failure: Failure| Failure::failed(format!("{}: {failure}", from.display()));
     let (reader, bytes) = Reader::open(from)?;
-    let loaded = bytes.map(|bytes| baseline::decode(&bytes)).transpose().map_err(failed)?;
-    let begin = loaded.clone().map_or_else(Start::nothing, |loaded| Start::of(loaded, None));
+    let baseline = bytes.map(|bytes| baseline::decode(&bytes)).transpose().map_err(|error| named(failed(error)))?;
+    let begin = baseline.clone().map_or_else(Start::nothing, |loaded| Start::of(loaded, None));
     let mut bar = Bar::new("checking", 0);
-    let found = fold(reader.messages(), begin, &BTreeMap::new(), &mut bar).await?;
+    let found = fold(reader.messages(), begin, &BTreeMap::new(), &mut bar).await.map_err(named)?;
     if found.tip.seq.0 == 0 {
         return Err(failed(format!("{} has no record", from.display())));
     }
+    Ok(Checked { from: from.to_owned(), found, baseline })
+}
+
+/// The baseline of a file, with the place that it is going to have in a log whose messages are no larger.
+async fn placed(file: &Checked, limit_bytes: usize) -> Result<Option<(Mark, Vec<u8>)>, Failure> {
+    let Some(loaded) = file.baseline.clone() else { return Ok(None) };
     let (mut next, mut places) = (Position(1), BTreeMap::<Hash, Position>::new());
-    let wanted = loaded.as_ref().map(|loaded| loaded.mark.tip.hash);
-    let mut messages = Reader::open(from)?.0.messages();
+    let wanted = loaded.mark.tip.hash;
+    let mut messages = Reader::open(&file.from)?.0.messages();
     let mut fitting = Fitting::new(limit_bytes);
     while let Some(message) = messages.next().await {
         for content in fitting.take(message.map_err(failed)?)? {
-            places.extend(wanted.filter(|hash| content.completes(*hash)).map(|hash| (hash, next)));
+            if content.completes(wanted) {
+                places.insert(wanted, next);
+            }
             next = next.next();
         }
     }
-    let baseline = loaded.map(|loaded| at_its_new_place(loaded, &places)).transpose()?;
-    Ok(Plan { found, baseline })
+    at_its_new_place(loaded, &places).map(Some)
 }
 
 fn at_its_new_place(
@@ -144,24 +152,29 @@ fn at_its_new_place(
     Ok((mark, bytes))
 }
 
-pub(super) async fn import<L: EventLog>(
+/// Puts a file into an empty log, and lets epochs pass where a cluster is to go on from it.
+pub(super) async fn put<L: EventLog>(
     log: &L,
-    from: &Path,
+    file: Checked,
     remove_baselines: bool,
+    pass_epochs: Option<u64>,
     session: &mut Session,
 ) -> Result<(), Failure> {
-    let told = fill(log, from, remove_baselines).await?;
-    let text = format!(
-        "The log has all of {}: {} up to record {} of epoch {}.",
-        from.display(),
-        count(told.messages, "message"),
-        told.last_seq,
-        told.epoch
-    );
-    session.tell(&told, &text)
+    let filled = fill(log, &file, remove_baselines).await?;
+    let Some(pass_epochs) = pass_epochs else {
+        let text = format!(
+            "The log has all of {}: {} up to record {} of epoch {}.",
+            file.from.display(),
+            count(filled.messages, "message"),
+            filled.last_seq,
+            filled.epoch
+        );
+        return session.tell(&filled, &text);
+    };
+    restore(log, filled, pass_epochs, session).await
 }
 
-async fn fill<L: EventLog>(log: &L, from: &Path, remove_baselines: bool) -> Result<Copied, Failure> {
+async fn fill<L: EventLog>(log: &L, file: &Checked, remove_baselines: bool) -> Result<Copied, Failure> {
     let bounds = log.bounds().await.map_err(failed)?;
     if bounds.last > Position(0) {
         return Err(Failure::Refused(format!(
@@ -170,15 +183,16 @@ async fn fill<L: EventLog>(log: &L, from: &Path, remove_baselines: bool) -> Resu
         )));
     }
     let limit_bytes = log.max_message_bytes();
-    let Plan { found, baseline } = plan(from, limit_bytes).await?;
-    clear_baselines(log, &found, remove_baselines).await?;
+    let baseline = placed(file, limit_bytes).await?;
+    let found = &file.found;
+    clear_baselines(log, found, remove_baselines).await?;
     if let Some((mark, bytes)) = baseline {
         let put = log.put_baseline(mark.tip.seq, mark.position, bytes.into()).await.map_err(failed)?;
         master::read_back_baseline(log, &put).await.map_err(failed)?;
     }
     let mut bar = Bar::new("writing", 0);
     let (mut end, mut bytes) = (Position(0), 0);
-    let mut messages = Reader::open(from)?.0.messages();
+    let mut messages = Reader::open(&file.from)?.0.messages();
     let mut fitting = Fitting::new(limit_bytes);
     while let Some(message) = messages.next().await {
         for content in fitting.take(message.map_err(failed)?)? {
@@ -214,14 +228,7 @@ async fn clear_baselines<L: EventLog>(log: &L, found: &Found, remove: bool) -> R
     Ok(())
 }
 
-pub(super) async fn restore<L: EventLog>(
-    log: &L,
-    from: &Path,
-    remove_baselines: bool,
-    pass_epochs: u64,
-    session: &mut Session,
-) -> Result<(), Failure> {
-    let filled = fill(log, from, remove_baselines).await?;
+async fn restore<L: EventLog>(log: &L, filled: Copied, pass_epochs: u64, session: &mut Session) -> Result<(), Failure> {
     let config = master::Config { leader: "bayplan log restore".to_owned(), ..master::Config::default() };
     let (epoch, seq) = master::pass_epochs(log, &config, pass_epochs).await.map_err(failed)?;
     let told = Copied { last_seq: seq.0, epoch: epoch.0, ..filled };
