@@ -190,6 +190,10 @@ fn a_stream_that_was_deleted_is_missed_and_not_begun_anew() {
     with_apps(&cluster);
     cluster.told(&["log", "trim", "--log", &cluster.nats.log()]);
     cluster.nats.publish("$JS.API.STREAM.DELETE.BAYPLAN_default", "");
+    eventually("the health tells, though nobody changes anything", || {
+        let health = request("GET", &format!("{}/health", cluster.operator_url(0)), None, None).ok()?;
+        (health.status == 503 && health.text.contains("is gone")).then_some(())
+    });
     let refused = eventually("a change is refused", || {
         let answer = cluster.call(0, "POST", "/v2/apps", Some(&more("late"))).ok()?;
         (answer.status == 503).then_some(answer)

@@ -190,8 +190,15 @@ impl<L: EventLog> Leader<L> {
                 }
                 bounds = look_outcome(&mut looking), if looking.is_some() => {
                     (looking, look_at) = (None, Instant::now() + LOOK_AT_END_INTERVAL);
-                    if bounds.is_ok() {
-                        self.answered_at = Instant::now();
+                    match &bounds {
+                        Ok(_) => {
+                            self.answered_at = Instant::now();
+                            if !self.is_refused && in_flight.is_none() {
+                                self.reads.set_writable(Ok(()));
+                            }
+                        }
+                        // Whoever asks for the health learns it before anybody wants to change something.
+                        Err(error) => self.reads.set_writable(Err(error.to_string())),
                     }
                     if in_flight.is_none() && bounds.is_ok_and(|bounds| bounds.last > self.position) {
                         return Ok(Ending::Deposed("somebody else has written to the log".to_owned()));

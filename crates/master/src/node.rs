@@ -280,7 +280,9 @@ impl<L: EventLog> Node<L> {
             Ok(Ok(Some(false))) => {}
             Ok(Ok(None)) | Err(_) => {
                 self.peers.leader_lives();
-                self.reads.set_writable(Err("the log cannot be reached".to_owned()));
+                if self.reads.writable().is_ok() {
+                    self.reads.set_writable(Err("the log cannot be reached".to_owned()));
+                }
                 sleep(READ_AGAIN).await;
                 return Ok(None);
             }
@@ -307,16 +309,25 @@ impl<L: EventLog> Node<L> {
     }
 
     /// Reads to the end as it is now. Some(true) when an epoch of this master's own has begun there; None when the log
-    /// cannot be read.
+    /// cannot be read, and then the reads say why.
     async fn catch_up(&mut self) -> Result<Option<bool>, String> {
-        let Ok(bounds) = self.log.bounds().await else { return Ok(None) };
+        let bounds = match self.log.bounds().await {
+            Ok(bounds) => bounds,
+            Err(error) => {
+                self.reads.set_writable(Err(error.to_string()));
+                return Ok(None);
+            }
+        };
         let mut records = committed(self.log.read(self.resume_at), self.tip);
         let mut own_epoch = None;
         while self.position < bounds.last || !records.is_drained() {
             match self.take(records.next().await) {
                 Ok(Taken::Record { begins_own_epoch: true }) => own_epoch = Some(self.tip.epoch),
                 Ok(Taken::Record { .. } | Taken::Part | Taken::Void) => {}
-                Ok(Taken::Nothing(_)) => return Ok(None),
+                Ok(Taken::Nothing(reason)) => {
+                    self.reads.set_writable(Err(reason));
+                    return Ok(None);
+                }
                 Err(why) => return Err(why),
             }
         }
