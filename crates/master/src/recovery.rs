@@ -75,9 +75,14 @@ pub struct Running {
 
 impl Running {
     /// Takes no more commands, finishes what is in flight, and ends.
-    pub async fn stop(self) {
+    pub async fn stop(mut self) {
         let _already_stopped = self.stop.send(true);
-        let _ended = self.node.await;
+        let _ended = (&mut self.node).await;
+        self.close().await;
+    }
+
+    /// Lets go of the snapshot, after it has ended: a process that exits while a thread works in RocksDB may be aborted.
+    pub async fn close(self) {
         let reads = self.reads;
         // What the snapshot was not told to write yet is written. The log has it all the same.
         let _written = tokio::task::spawn_blocking(move || reads.feed().map(Feed::close)).await;

@@ -189,7 +189,9 @@ async fn finish(
         }
         End::MasterFailed(reason) => {
             stopping.cancel();
-            agent.stop(Shutdown::Leave).await?;
+            let left = agent.stop(Shutdown::Leave).await;
+            working.close().await;
+            left?;
             Err(master::gave_up(&reason))
         }
         End::AgentFailed(failure) => {

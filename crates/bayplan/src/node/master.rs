@@ -53,7 +53,7 @@ pub(super) struct Working {
     pub(super) handle: Handle,
     running: Running,
     /// Ends after what runs on it.
-    _threads: Threads,
+    threads: Threads,
     servers: JoinSet<()>,
     pub(super) operator: SocketAddr,
     pub(super) marathon: SocketAddr,
@@ -102,7 +102,10 @@ pub(super) async fn run(args: Master, global: Global) -> Result<(), Failure> {
             working.stop().await;
             Ok(())
         }
-        Some(reason) => Err(gave_up(&reason)),
+        Some(reason) => {
+            working.close().await;
+            Err(gave_up(&reason))
+        }
     }
 }
 
@@ -212,12 +215,21 @@ impl Working {
         let mut servers = JoinSet::new();
         servers.spawn(serve(doors.operator, api::guard(both, token.clone()), stopping.clone()));
         servers.spawn(serve(doors.marathon, api::guard(routes, token), stopping));
-        Ok(Self { handle, running, _threads: threads, servers, operator, marathon })
+        Ok(Self { handle, running, threads, servers, operator, marathon })
     }
 
     /// Resolves when the master cannot go on.
     pub(super) async fn failed(&mut self) -> String {
         self.running.failed().await
+    }
+
+    /// Lets go of everything, when the master has failed and `stopping` was cancelled.
+    pub(super) async fn close(self) {
+        let Self { handle, running, threads, mut servers, .. } = self;
+        servers.shutdown().await;
+        drop(handle);
+        running.close().await;
+        threads.end().await;
     }
 
     /// Call it when `stopping` was cancelled, and not when the master has failed. No request is taken any more, what is in

@@ -4,6 +4,7 @@
 //! log's answer to an append would wait behind it.
 
 use std::future::Future;
+use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 
@@ -11,6 +12,7 @@ use crate::failure::Failure;
 
 /// The loop decides the next batch while the publisher makes the last one visible. The log's client needs little.
 const COUNT: usize = 2;
+const END_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Ends what still runs on its threads when it is dropped.
 pub(super) struct Threads {
@@ -33,6 +35,16 @@ impl Threads {
         let runtime = self.runtime.as_ref().expect("only a drop takes it");
         let ended = runtime.spawn(work).await;
         ended.map_err(|panic| Failure::failed(format!("the master's start has failed: {panic}")))
+    }
+}
+
+impl Threads {
+    /// Ends what still runs on them, and waits for that, though not for ever.
+    pub(super) async fn end(mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            // It may be waited for on a thread that does nothing else.
+            let _ended = tokio::task::spawn_blocking(move || runtime.shutdown_timeout(END_PATIENCE)).await;
+        }
     }
 }
 
