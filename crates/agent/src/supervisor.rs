@@ -29,7 +29,7 @@ use crate::sandbox::{Output, open_for_writing};
 pub(crate) const RUNNING_LINE: &str = "running";
 /// The hidden subcommand.
 pub(crate) const SUBCOMMAND: &str = "supervise";
-/// With 0, this program's allocator takes no huge pages: they cost a supervising process 4 MB, and most of the time of its start.
+/// With 0, this program's allocator takes no huge pages: they cost a supervising process 4 MB, and a launch half of its time.
 /// The allocator tells the kernel, and children inherit that; tasks are given them back where this is set.
 pub(crate) const ALLOW_HUGE_PAGES: &str = "MIMALLOC_ALLOW_THP";
 

@@ -12,6 +12,7 @@ pub(crate) mod master;
 mod metrics;
 pub(crate) mod open_files;
 mod signals;
+mod stream;
 mod threads;
 
 use crate::cli::Global;

@@ -75,14 +75,9 @@ pub struct Running {
 
 impl Running {
     /// Takes no more commands, finishes what is in flight, and ends.
-    pub async fn stop(mut self) {
+    pub async fn stop(self) {
         let _already_stopped = self.stop.send(true);
-        let _ended = (&mut self.node).await;
-        self.close().await;
-    }
-
-    /// Lets go of the snapshot, after it has ended: a process that exits while a thread works in RocksDB may be aborted.
-    pub async fn close(self) {
+        let _ended = self.node.await;
         let reads = self.reads;
         // What the snapshot was not told to write yet is written. The log has it all the same.
         let _written = tokio::task::spawn_blocking(move || reads.feed().map(Feed::close)).await;

@@ -82,7 +82,7 @@ async fn fill(place: &NewPlace, from: &Path, pass_epochs: Option<u64>, session: 
             let (found, wanted) = (log.replicas(), place.log_replicas);
             if found != wanted {
                 session.note(&format!(
-                    "The stream was there, empty, with {found} replicas and not with {wanted} (--log-replicas)."
+                    "The stream was there before, with {found} replicas and not with {wanted} (--log-replicas)."
                 ));
             }
             transfer::put(&log, file, place.remove_baselines, pass_epochs, session).await

@@ -189,9 +189,7 @@ async fn finish(
         }
         End::MasterFailed(reason) => {
             stopping.cancel();
-            let left = agent.stop(Shutdown::Leave).await;
-            working.close().await;
-            left?;
+            agent.stop(Shutdown::Leave).await?;
             Err(master::gave_up(&reason))
         }
         End::AgentFailed(failure) => {

@@ -1,15 +1,15 @@
 //! A master: its log, its loop, and the two ports it answers on.
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::master::{Config, Handle, Running, SnapshotConfig, Standby, StartError};
+use ::master::{Config, Handle, Running, SnapshotConfig, Standby};
 use api::forward::{Door, forward};
 use api::operator::{AgentFiles, Operator};
 use axum::Router;
-use eventlog::{EventLog, JetStreamLog, JetStreamOptions, OpenError, Options, RocksLog};
+use eventlog::{EventLog, Options, RocksLog};
 use model::LeaderAddresses;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::listen::{self, Wanted};
 use super::threads::Threads;
-use super::{folder, metrics, signals};
+use super::{folder, metrics, signals, stream};
 use crate::cli::Global;
 use crate::cli::cluster::{Master, MasterListen, MasterSettings};
 use crate::cli::log::LogArgs;
@@ -53,7 +53,7 @@ pub(super) struct Working {
     pub(super) handle: Handle,
     running: Running,
     /// Ends after what runs on it.
-    threads: Threads,
+    _threads: Threads,
     servers: JoinSet<()>,
     pub(super) operator: SocketAddr,
     pub(super) marathon: SocketAddr,
@@ -102,55 +102,12 @@ pub(super) async fn run(args: Master, global: Global) -> Result<(), Failure> {
             working.stop().await;
             Ok(())
         }
-        Some(reason) => {
-            working.close().await;
-            Err(gave_up(&reason))
-        }
+        Some(reason) => Err(gave_up(&reason)),
     }
 }
 
 pub(super) fn gave_up(reason: &str) -> Failure {
     Failure::failed(format!("the master gave up: {reason}"))
-}
-
-/// Opens the log on NATS servers. It is begun where there is none, unless a snapshot or a baseline shows that there was one,
-/// which was lost.
-async fn open_stream(options: JetStreamOptions, snapshot: PathBuf) -> Result<JetStreamLog, Failure> {
-    let followed = match snapshot::peek(&snapshot) {
-        Ok(mark) => mark,
-        Err(error) if options.create => {
-            let options = JetStreamOptions { create: false, ..options };
-            return JetStreamLog::open(options).await.map_err(|missing| match missing {
-                OpenError::NoStream { .. } => Failure::failed(format!(
-                    "{missing}, and the snapshot in {} cannot be read, so nobody can tell what was there ({error}); put the log back, \
-                     or remove that folder to begin a new one",
-                    snapshot.display()
-                )),
-                other => other.into(),
-            });
-        }
-        Err(_) => None,
-    };
-    let create = options.create && followed.is_none();
-    let log = match (JetStreamLog::open(JetStreamOptions { create, ..options }).await, followed) {
-        (Err(OpenError::NoStream { stream }), Some(mark)) => {
-            let reason = format!("the stream {stream} is not there");
-            let lost = StartError::OtherLog { seq: mark.tip.seq, reason, folder: snapshot };
-            return Err(Failure::failed(lost.to_string()));
-        }
-        (opened, _) => opened?,
-    };
-    let failed = |error: String| Failure::failed(error);
-    if log.bounds().await.map_err(|error| failed(error.to_string()))?.is_empty()
-        && let Some(newest) = log.baselines().await.map_err(|error| failed(error.to_string()))?.last()
-    {
-        return Err(Failure::failed(format!(
-            "the log on the NATS servers is empty, but a baseline of record {} of it is left: it was lost. Put it back \
-             (`bayplan log restore`, with --remove-baselines), or choose another --cluster to begin a new one",
-            newest.seq
-        )));
-    }
-    Ok(log)
 }
 
 impl Working {
@@ -165,7 +122,7 @@ impl Working {
             }
             Some(options) => {
                 let standby = Standby { campaign_after: settings.log.leader_timeout, ..Standby::default() };
-                let log = threads.run(open_stream(options, settings.folder.join(SNAPSHOT_FOLDER))).await??;
+                let log = threads.run(stream::open(options, settings.folder.join(SNAPSHOT_FOLDER))).await??;
                 Self::start_on(threads, log, Some(standby), doors, settings).await
             }
         }
@@ -215,21 +172,12 @@ impl Working {
         let mut servers = JoinSet::new();
         servers.spawn(serve(doors.operator, api::guard(both, token.clone()), stopping.clone()));
         servers.spawn(serve(doors.marathon, api::guard(routes, token), stopping));
-        Ok(Self { handle, running, threads, servers, operator, marathon })
+        Ok(Self { handle, running, _threads: threads, servers, operator, marathon })
     }
 
     /// Resolves when the master cannot go on.
     pub(super) async fn failed(&mut self) -> String {
         self.running.failed().await
-    }
-
-    /// Lets go of everything, when the master has failed and `stopping` was cancelled.
-    pub(super) async fn close(self) {
-        let Self { handle, running, threads, mut servers, .. } = self;
-        servers.shutdown().await;
-        drop(handle);
-        running.close().await;
-        threads.end().await;
     }
 
     /// Call it when `stopping` was cancelled, and not when the master has failed. No request is taken any more, what is in

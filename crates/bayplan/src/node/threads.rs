@@ -12,9 +12,10 @@ use crate::failure::Failure;
 
 /// The loop decides the next batch while the publisher makes the last one visible. The log's client needs little.
 const COUNT: usize = 2;
+/// What holds a thread for longer is left to the end of the process.
 const END_PATIENCE: Duration = Duration::from_secs(5);
 
-/// Ends what still runs on its threads when it is dropped.
+/// Ends what still runs on its threads when it is dropped, and waits for that.
 pub(super) struct Threads {
     /// None when it ends.
     runtime: Option<Runtime>,
@@ -38,21 +39,12 @@ impl Threads {
     }
 }
 
-impl Threads {
-    /// Ends what still runs on them, and waits for that, though not for ever.
-    pub(super) async fn end(mut self) {
-        if let Some(runtime) = self.runtime.take() {
-            // It may be waited for on a thread that does nothing else.
-            let _ended = tokio::task::spawn_blocking(move || runtime.shutdown_timeout(END_PATIENCE)).await;
-        }
-    }
-}
-
 impl Drop for Threads {
     fn drop(&mut self) {
-        // An async function may not wait for threads.
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
-        }
+        let Some(runtime) = self.runtime.take() else { return };
+        // A process that exits while one of them works in RocksDB may be aborted, and its exit status would say nothing. A thread
+        // that runs async functions may not end a runtime itself.
+        let ending = std::thread::spawn(move || runtime.shutdown_timeout(END_PATIENCE));
+        let _ended = ending.join();
     }
 }

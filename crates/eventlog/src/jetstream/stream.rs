@@ -80,8 +80,7 @@ fn check(link: &Link, config: &StreamConfig) -> Result<(), OpenError> {
         return Err(OpenError::UnfitStream { stream: link.stream.clone(), reason });
     }
     let (found, wanted) = (config.num_replicas, link.options.replicas);
-    // Whoever did not want to make it did not say how many.
-    if found != wanted && link.options.create {
+    if found != wanted {
         tracing::warn!(stream = link.stream, found, wanted, "the log's stream has another number of replicas");
     }
     if config.max_bytes <= 0 {

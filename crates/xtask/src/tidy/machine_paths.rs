@@ -23,7 +23,7 @@ fn check_file(file: &SourceFile) -> Vec<Finding> {
         .collect()
 }
 
-/// The first absolute path below one of the folders. `$HOME/work/` and `https://host/work/` are none.
+/// The first absolute path below one of the folders. What begins with a variable, a URL's host or another folder is none.
 fn machine_path(line: &str) -> Option<&str> {
     let starts = line.match_indices('/').map(|(at, _)| at).filter(|&at| begins_a_path(&line[..at]));
     starts.map(|at| path_at(&line[at..])).find(|path| {
@@ -59,9 +59,16 @@ mod tests {
 
     #[test]
     fn other_paths_are_fine() {
-        for line in
-            ["$HOME/work/x", "https://example.org/home/x", "crates/work/x", "/var/lib/x", "/rooted/x", "cd /", "/home"]
-        {
+        for folder in FOLDERS {
+            for before in ["$PREFIX", "https://example.org", "crates"] {
+                let line = format!("{before}/{folder}/x");
+                assert_eq!(machine_path(&line), None, "{line}");
+            }
+            for line in [format!("/{folder}"), format!("/{folder}ed/x")] {
+                assert_eq!(machine_path(&line), None, "{line}");
+            }
+        }
+        for line in ["/var/lib/x", "cd /"] {
             assert_eq!(machine_path(line), None, "{line}");
         }
     }
