@@ -44,7 +44,6 @@ pub use options::JetStreamOptions;
 pub struct JetStreamLog {
     link: Arc<Link>,
     max_message_bytes: usize,
-    replicas: usize,
 }
 
 impl JetStreamLog {
@@ -58,13 +57,13 @@ impl JetStreamLog {
         let servers_take = link.client.max_payload().min(stream_bytes.unwrap_or(usize::MAX));
         let limit_bytes = servers_take.saturating_sub(options::HEADER_ROOM_BYTES);
         let max_message_bytes = link.options.max_message_bytes.unwrap_or(usize::MAX).min(limit_bytes);
-        Ok(Self { link: Arc::new(link), max_message_bytes, replicas: info.config.num_replicas })
+        Ok(Self { link: Arc::new(link), max_message_bytes })
     }
 
     /// How many servers keep the stream.
     #[must_use]
     pub fn replicas(&self) -> usize {
-        self.replicas
+        self.link.found().replicas
     }
 
     /// Closes the log; readers end. An append that was dropped while it was under way may still arrive, if its `after`

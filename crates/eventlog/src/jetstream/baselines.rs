@@ -21,6 +21,9 @@ use super::options::HEADER_ROOM_BYTES;
 use crate::{Baseline, BaselineError};
 
 const CHUNK_BYTES: usize = 512 << 10;
+/// Three baselines of a small cluster, and of one with half a million tasks.
+const LEAST_STREAM_BYTES: u64 = 8 << 20;
+const MOST_STREAM_BYTES: u64 = 1 << 30;
 const WHOLE: &str = "whole";
 /// What a server says when it has no message of that subject.
 const NOT_FOUND: u16 = 404;
@@ -82,8 +85,10 @@ pub(super) async fn put(link: &Link, seq: Seq, position: Position, bytes: Bytes)
     Ok(baseline)
 }
 
+/// With as many replicas as the log's, and half of its size. Whoever makes it may know nothing of what the log was made with.
 async fn make_stream(link: &Link) -> Result<(), Trouble> {
-    let options = &link.options;
+    let (options, log) = (&link.options, link.found());
+    let half = log.max_bytes.map_or(u64::MAX, |bytes| bytes / 2);
     let stream = options.baseline_stream();
     let config = json!({
         "name": stream,
@@ -92,8 +97,8 @@ async fn make_stream(link: &Link) -> Result<(), Trouble> {
         "retention": "limits",
         "storage": "file",
         "discard": "new",
-        "num_replicas": options.replicas,
-        "max_bytes": options.max_baseline_bytes(),
+        "num_replicas": log.replicas,
+        "max_bytes": half.clamp(LEAST_STREAM_BYTES, MOST_STREAM_BYTES),
         "max_msgs": -1,
         "max_msgs_per_subject": 1,
         "max_age": 0,

@@ -31,11 +31,20 @@ pub(super) struct Link {
     pub(super) options: JetStreamOptions,
     pub(super) stream: String,
     pub(super) subject: String,
-    /// When the stream was made, which tells it from a later one of the same name.
-    made: OnceLock<String>,
+    found: OnceLock<Found>,
     /// The highest position that was acknowledged to, or seen by, anybody who uses this link.
     known: AtomicU64,
     closed: watch::Sender<bool>,
+}
+
+/// The stream as it was when it was opened.
+#[derive(Debug)]
+pub(super) struct Found {
+    /// When it was made, which tells it from a later one of the same name.
+    made: String,
+    pub(super) replicas: usize,
+    /// None when it has no limit.
+    pub(super) max_bytes: Option<u64>,
 }
 
 /// Why a request to JetStream gave nothing.
@@ -94,7 +103,7 @@ impl Link {
             stream: options.stream(),
             subject: options.subject(),
             options,
-            made: OnceLock::new(),
+            found: OnceLock::new(),
             known: AtomicU64::new(0),
             closed: watch::Sender::new(false),
         })
@@ -165,8 +174,14 @@ impl Link {
 
     /// Remembers which stream this is.
     pub(super) fn identify(&self, info: &StreamInfo) {
-        let _ = self.made.set(info.created.clone());
+        let StreamInfo { config, created, .. } = info;
+        let max_bytes = u64::try_from(config.max_bytes).ok().filter(|bytes| *bytes > 0);
+        let _ = self.found.set(Found { made: created.clone(), replicas: config.num_replicas, max_bytes });
         self.learn(info.state.bounds().last);
+    }
+
+    pub(super) fn found(&self) -> &Found {
+        self.found.get().expect("a log is opened with its stream identified")
     }
 
     /// Where the stream begins and ends, not before anything that this link knows of. Goes on for `patience`; what
@@ -206,7 +221,7 @@ impl Link {
             }
             Err(trouble) => return Err(Look::Unclear(trouble.to_string())),
         };
-        if self.made.get().is_some_and(|made| *made != info.created) {
+        if self.found.get().is_some_and(|found| found.made != info.created) {
             let reason = format!("the stream {} was deleted and made anew; put back the old one", self.stream);
             return Err(Look::Final(reason));
         }

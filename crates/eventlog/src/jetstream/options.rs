@@ -94,11 +94,6 @@ impl JetStreamOptions {
         format!("BAYPLAN_{BASELINE_MARK}{}", self.cluster)
     }
 
-    /// How large the stream of baselines may get, which is made with the first of them.
-    pub(super) fn max_baseline_bytes(&self) -> u64 {
-        (self.max_bytes / 2).clamp(LEAST_BASELINE_BYTES, MOST_BASELINE_BYTES)
-    }
-
     pub(super) fn baseline_subject(&self) -> String {
         format!("bayplan.{}.base", self.cluster)
     }
@@ -112,10 +107,6 @@ impl JetStreamOptions {
         format!("bayplan.{}.notices", self.cluster)
     }
 }
-
-/// Three baselines of a small cluster, and of one with half a million tasks.
-const LEAST_BASELINE_BYTES: u64 = 8 << 20;
-const MOST_BASELINE_BYTES: u64 = 1 << 30;
 
 /// Between the beginning of a stream's name and the cluster's, where the stream has baselines.
 const BASELINE_MARK: &str = "BASE_";
