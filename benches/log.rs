@@ -251,7 +251,7 @@ fn launch(number: u64) -> (CommandKind, Vec<Event>) {
             policy: "best-fit".to_owned(),
             score: Some(4_294_000_000),
             considered: 1_000,
-            feasible: 1_000,
+            feasible: Some(1_000),
             filtered: Vec::new(),
         }),
     };

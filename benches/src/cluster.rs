@@ -6,19 +6,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use model::{
-    AgentDescription, AgentId, AppId, AppSpec, AppVersion, Backoff, ClusterId, Command, CommandId, CommandKind, Event,
-    FrameworkId, Invocation, LaunchedTask, OfferId, PortProtocol, PortSpec, Principal, Record, Resources, Scalar,
-    SealedRecord, StatusUpdate, TaskId, TaskState, TaskStatus, Timestamp, Tip, UpdateId, Workload,
+    AgentDescription, AgentId, AppId, AppSpec, Backoff, ClusterId, Command, CommandId, CommandKind, Event, Invocation,
+    PortProtocol, PortSpec, Principal, Record, Resources, Scalar, SealedRecord, StatusUpdate, TaskId, TaskState,
+    TaskStatus, Timestamp, Tip, UpdateId,
 };
-use placement::View;
 use scheduler::World;
 
 use crate::Draws;
 
 /// Whole cpus, and GB of memory.
 const AGENT_SIZES: [(i64, i64); 4] = [(16, 64), (32, 128), (64, 256), (96, 384)];
-/// How much of an agent may be taken before a measurement begins, in percent.
-const MOST_TAKEN: i64 = 60;
 const SEED: u64 = 7;
 
 /// A world, and the end of the records that made it.
@@ -114,6 +111,7 @@ pub fn large_agent(number: u32) -> AgentDescription {
             disk: Scalar::from_whole(500_000),
             gpus: Scalar::ZERO,
             ports: "31000-32000".parse().expect("a range"),
+            gpu_slots: model::GpuSlots::none(),
         },
         attributes: model::Attributes::new(),
         address: format!("node-{number}.example:5051"),
@@ -138,34 +136,6 @@ pub fn update(task: &TaskId, state: TaskState) -> StatusUpdate {
     }
 }
 
-/// A picture of so many agents, each of them partly taken already.
-#[must_use]
-pub fn partly_taken_view(agents: u32) -> View {
-    let (mut view, mut draws) = (View::new(), Draws::new(SEED));
-    for number in 0..agents {
-        let description = agent(number, &mut draws);
-        let task = occupant(number, &description.resources, &mut draws);
-        view.apply(&Event::AgentRegistered { agent: AgentId(number), description });
-        view.apply(&Event::TaskLaunched { task: Box::new(task) });
-    }
-    view
-}
-
-/// Stands for everything that an agent is taken by.
-fn occupant(number: u32, all: &Resources, draws: &mut Draws) -> LaunchedTask {
-    let mut part = |all: Scalar| Scalar(all.0 / 100 * draws.between(0, MOST_TAKEN));
-    LaunchedTask {
-        id: TaskId::new(format!("occupant.{number}")),
-        framework: FrameworkId::SERVICES,
-        offer: OfferId::default(),
-        agent: AgentId(number),
-        workload: Workload::App { app: app_id("occupant"), version: AppVersion::default() },
-        resources: Resources { cpus: part(all.cpus), mem: part(all.mem), ..Resources::default() },
-        host_ports: Vec::new(),
-        explanation: None,
-    }
-}
-
 fn agent(number: u32, draws: &mut Draws) -> AgentDescription {
     let (cpus, mem_gb) = draws.one_of(&AGENT_SIZES);
     AgentDescription {
@@ -176,6 +146,7 @@ fn agent(number: u32, draws: &mut Draws) -> AgentDescription {
             disk: Scalar::from_whole(500_000),
             gpus: Scalar::ZERO,
             ports: "31000-32000".parse().expect("a range"),
+            gpu_slots: model::GpuSlots::none(),
         },
         attributes: BTreeMap::new(),
         address: format!("node-{number}.example:5051"),

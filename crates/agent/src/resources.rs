@@ -73,6 +73,7 @@ pub(crate) fn found_on_machine(folder: &Path) -> Resources {
         disk: megabytes(less_reserve(free_disk_mb(folder), DISK_RESERVE_MB)),
         gpus: Scalar::ZERO,
         ports: PortRanges::new([DEFAULT_PORTS]),
+        gpu_slots: model::GpuSlots::none(),
     }
 }
 

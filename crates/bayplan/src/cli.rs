@@ -9,6 +9,7 @@ mod duration;
 pub(crate) mod log;
 pub(crate) mod log_commands;
 pub(crate) mod look;
+pub(crate) mod placement;
 pub(crate) mod sim;
 pub(crate) mod task;
 
@@ -100,7 +101,7 @@ pub(crate) enum Command {
     Status(look::Status),
     Leader(look::Leader),
     #[command(subcommand)]
-    Placement(look::Placement),
+    Placement(Box<placement::Placement>),
     Sim(Box<sim::Sim>),
     #[command(subcommand)]
     Bench(Box<bench::Bench>),

@@ -12,7 +12,7 @@ use model::AppId;
 use protocol::operator::{APPS_PATH, AppList};
 
 use crate::cli::cluster::AgentCommand;
-use crate::cli::look::Placement;
+use crate::cli::placement::Placement;
 use crate::cli::{ColorWhen, Command, Global};
 use crate::client::Client;
 use crate::failure::Failure;
@@ -39,7 +39,10 @@ pub(crate) async fn run(command: Command, global: Global) -> Result<(), Failure>
             Some(AgentCommand::List(_)) => look::agents(&mut session).await,
             None => Err(Failure::Usage("running an agent is no question to a cluster".to_owned())),
         },
-        Command::Placement(Placement::List(_)) => look::policies(&mut session).await,
+        Command::Placement(placement) => match *placement {
+            Placement::List(_) => look::policies(&mut session).await,
+            Placement::Simulate(_) => Err(Failure::Usage("a simulation is no question to a cluster".to_owned())),
+        },
         Command::Events(events) => events::run(&mut session, events).await,
         Command::Status(_) => look::status(&mut session).await,
         Command::Leader(command) => leader::run(&mut session, command).await,

@@ -10,6 +10,7 @@ mod commands;
 mod failure;
 mod node;
 mod output;
+mod packing;
 mod progress;
 mod render;
 mod simulate;
@@ -20,6 +21,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+use crate::cli::placement::Placement;
 use crate::cli::{Cli, Command};
 use crate::failure::Failure;
 use crate::output::{BAD, note, styled};
@@ -41,6 +43,10 @@ fn main() -> ExitCode {
     let color = cli.global.color;
     let ended = match &cli.command {
         Command::Sim(args) => simulate::run(args, &cli.global),
+        Command::Placement(placement) => match &**placement {
+            Placement::Simulate(args) => packing::run(args, &cli.global),
+            Placement::List(_) => run_async(cli),
+        },
         _ => run_async(cli),
     };
     match ended {

@@ -5,6 +5,7 @@ pub(crate) mod apps;
 pub(crate) mod bench;
 pub(crate) mod event;
 pub(crate) mod leader;
+pub(crate) mod packing;
 pub(crate) mod placement;
 pub(crate) mod quantity;
 pub(crate) mod ready;

@@ -5,7 +5,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The account of one placement decision. `considered` is the sum of `feasible` and all of `filtered`.
+/// The account of one placement decision. `considered` is the sum of `feasible` and all of `filtered`, where these were counted.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct Explanation {
     /// The policy's name.
@@ -14,7 +14,9 @@ pub struct Explanation {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub score: Option<i64>,
     pub considered: u32,
-    pub feasible: u32,
+    /// None when a faster way than a look at every agent was taken; then nothing is filtered either.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub feasible: Option<u32>,
     /// How many agents failed which filter first, in the order in which the filters are asked.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub filtered: Vec<Filtered>,
@@ -65,7 +67,10 @@ impl Filter {
 
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} of {} agents feasible", self.feasible, self.considered)?;
+        match self.feasible {
+            Some(feasible) => write!(f, "{feasible} of {} agents feasible", self.considered)?,
+            None => write!(f, "the best of {} agents", self.considered)?,
+        }
         for (index, Filtered { filter, detail, agents }) in self.filtered.iter().enumerate() {
             let lead = if index == 0 { ": " } else { ", " };
             write!(f, "{lead}{agents} {}", filter.name())?;

@@ -15,6 +15,7 @@ mod envelope;
 mod event;
 mod explanation;
 mod framework;
+mod gpu;
 mod ids;
 mod part;
 mod ports;
@@ -41,6 +42,7 @@ pub use framework::{
     Framework, FrameworkConnection, FrameworkInfo, FrameworkRemovalReason, LaunchRequest, OfferFilter, PendingUpdate,
     TaskInfo, UpdateReceipt, Workload,
 };
+pub use gpu::{GpuSlot, GpuSlots, WHOLE_GPU};
 pub use ids::{
     AgentId, AppId, AppIdError, ClusterId, CommandId, DeploymentId, Epoch, FrameworkId, Hash, OfferId, Position, Seq,
     TaskId, UpdateId, UpdateUuid,

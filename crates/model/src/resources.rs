@@ -6,9 +6,10 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{PortRanges, Scalar};
+use crate::{GpuSlots, PortRanges, Scalar};
 
-/// Quantities in Mesos' units: cpus, MB of memory, MB of disk, GPUs, and a set of ports.
+/// Quantities in Mesos' units: cpus, MB of memory, MB of disk, GPUs, and a set of ports. What is of one agent says which
+/// GPUs are meant, but for what an agent has in all, and for what was launched before GPUs were told apart.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Resources {
     pub cpus: Scalar,
@@ -17,10 +18,12 @@ pub struct Resources {
     pub gpus: Scalar,
     #[serde(default, skip_serializing_if = "PortRanges::is_empty")]
     pub ports: PortRanges,
+    #[serde(default, skip_serializing_if = "GpuSlots::is_empty")]
+    pub gpu_slots: GpuSlots,
 }
 
 impl Resources {
-    /// Adds the quantities and the ports of `other`.
+    /// Adds the quantities, the ports and the GPUs of `other`.
     pub fn add(&mut self, other: &Self) {
         self.cpus = self.cpus.plus(other.cpus);
         self.mem = self.mem.plus(other.mem);
@@ -29,9 +32,12 @@ impl Resources {
         if !other.ports.is_empty() {
             self.ports = self.ports.union(&other.ports);
         }
+        if !other.gpu_slots.is_empty() {
+            self.gpu_slots = self.gpu_slots.union(&other.gpu_slots);
+        }
     }
 
-    /// Takes away the quantities and the ports of `other`.
+    /// Takes away the quantities, the ports and the GPUs of `other`.
     pub fn subtract(&mut self, other: &Self) {
         self.cpus = self.cpus.minus(other.cpus);
         self.mem = self.mem.minus(other.mem);
@@ -39,6 +45,9 @@ impl Resources {
         self.gpus = self.gpus.minus(other.gpus);
         if !other.ports.is_empty() {
             self.ports = self.ports.difference(&other.ports);
+        }
+        if !other.gpu_slots.is_empty() {
+            self.gpu_slots = self.gpu_slots.difference(&other.gpu_slots);
         }
     }
 

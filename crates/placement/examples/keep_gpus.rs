@@ -7,7 +7,7 @@ use placement::{Context, Dimension, Node, Outcome, Policy, Request, Score, Scrat
 struct KeepGpus;
 
 impl Policy for KeepGpus {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "keep-gpus"
     }
 
@@ -34,7 +34,7 @@ fn main() {
     }
     let mut scratch = Scratch::new(&view);
     for (app, mem_mb, gpus) in [("web", 1_024, 0), ("web", 3_072, 0), ("web", 1_024, 0), ("train", 1_024, 1)] {
-        match scratch.place(&KeepGpus, 0, &request(app, mem_mb, gpus)) {
+        match scratch.place_with_account(&KeepGpus, 0, &request(app, mem_mb, gpus)) {
             Outcome::Placed(placed) => println!("{app} on {}: {}", placed.agent, placed.explanation),
             Outcome::Nowhere(explanation) => println!("{app} nowhere: {explanation}"),
         }
@@ -75,7 +75,7 @@ mod tests {
         let mut view = View::new();
         view.apply(&registered(0, 16, 4));
         view.apply(&registered(1, 8, 0));
-        match placement::place(&view, &KeepGpus, 0, &request(app, mem_mb, gpus)) {
+        match Scratch::new(&view).place_with_account(&KeepGpus, 0, &request(app, mem_mb, gpus)) {
             Outcome::Placed(placed) => Some(placed.agent.0),
             Outcome::Nowhere(_) => None,
         }

@@ -2,24 +2,26 @@
 
 use std::collections::BTreeMap;
 
-use model::{AgentId, AppId, AppVersion, PortRanges};
+use model::{AgentId, AppId, AppVersion, GpuSlots, PortRanges};
 
 use crate::View;
-use crate::columns::{Amounts, Dimension, LANES};
+use crate::columns::{Amounts, Dimension, Holding, LANES};
 
 /// What tasks and open offers hold on one agent.
 #[derive(Default)]
 struct Holdings {
     amounts: Amounts,
     ports: Vec<u16>,
+    gpu_slots: GpuSlots,
 }
 
 impl Holdings {
-    fn add(&mut self, amounts: Amounts, ports: &PortRanges) {
-        for (sum, amount) in self.amounts.iter_mut().zip(amounts) {
+    fn add(&mut self, held: &Holding) {
+        for (sum, amount) in self.amounts.iter_mut().zip(held.amounts) {
             *sum = sum.wrapping_add(amount);
         }
-        self.ports.extend(ports.iter());
+        self.ports.extend(held.ports.iter());
+        self.gpu_slots = self.gpu_slots.union(&held.gpu_slots);
     }
 }
 
@@ -33,6 +35,7 @@ impl View {
         for row in self.columns.live_rows() {
             let held = holdings.remove(&self.columns.agent_at(row)).unwrap_or_default();
             self.check_amounts(row, &held, &mut wrong);
+            self.check_gpus(row, &held.gpu_slots, &mut wrong);
             self.check_ports(row, held.ports, &mut wrong);
             self.check_columns(row, &mut wrong);
         }
@@ -47,13 +50,13 @@ impl View {
         let mut holdings: BTreeMap<AgentId, Holdings> = BTreeMap::new();
         let mut counts: BTreeMap<&AppId, BTreeMap<(AgentId, AppVersion), u32>> = BTreeMap::new();
         for ((agent, _), held) in &self.tasks {
-            holdings.entry(*agent).or_default().add(held.amounts, &held.ports);
+            holdings.entry(*agent).or_default().add(&held.holding);
             if let Some((app, version)) = &held.app {
                 *counts.entry(app).or_default().entry((*agent, *version)).or_default() += 1;
             }
         }
         for offer in self.offers.values() {
-            holdings.entry(offer.agent).or_default().add(offer.amounts, &offer.ports);
+            holdings.entry(offer.agent).or_default().add(&offer.holding);
         }
         if !self.apps.iter().eq(counts.iter().map(|(app, counts)| (*app, counts))) {
             wrong.push(format!("apps count {:?}, but their tasks are {counts:?}", self.apps));
@@ -74,6 +77,17 @@ impl View {
             if free < -owed[index] {
                 wrong.push(format!("agent {agent} has given {} {dimension:?} more than it has", free.saturating_neg()));
             }
+        }
+    }
+
+    fn check_gpus(&self, row: usize, held: &GpuSlots, wrong: &mut Vec<String>) {
+        let agent = self.columns.agent_at(row);
+        for slot in held.iter().filter(|slot| slot.share > model::WHOLE_GPU) {
+            wrong.push(format!("agent {agent} has given {} of GPU {}", slot.share, slot.gpu));
+        }
+        let overdrawn = self.columns.gpus[row].overdrawn();
+        if !overdrawn.is_empty() && held.iter().all(|slot| slot.share <= model::WHOLE_GPU) {
+            wrong.push(format!("agent {agent} has GPUs {overdrawn:?} overdrawn, which is not what its tasks hold"));
         }
     }
 
@@ -105,7 +119,7 @@ impl View {
             wrong.push(format!("agent {agent} is not found under its id"));
         }
         let free_ports = columns.ports[row].free().len();
-        if !columns.stock[block].is_consistent(lane, free_ports, &columns.scale) {
+        if !columns.stock[block].is_consistent(lane, free_ports, &columns.gpus[row].free(), &columns.scale) {
             wrong.push(format!("agent {agent} has narrow columns that differ from its exact ones"));
         }
     }

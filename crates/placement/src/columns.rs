@@ -9,14 +9,15 @@ mod stock;
 
 use std::collections::BTreeMap;
 
-use model::{AgentDescription, AgentId, PortRanges, Scalar};
+use model::{AgentDescription, AgentId, GpuSlots, PortRanges, Scalar};
 
 use crate::fields::Fields;
+use crate::gpus::AgentGpus;
 use crate::ports::AgentPorts;
 use crate::request::DOCKER;
 
 pub use node::Node;
-pub(crate) use stock::{PORTS, Scale, Stock};
+pub(crate) use stock::{GPU_SHARE, NARROW_COLUMNS, NARROWED, PORTS, Scale, Stock, WHOLE_GPUS};
 
 /// How many agents are looked at together.
 pub const LANES: usize = 128;
@@ -41,6 +42,44 @@ pub(crate) type Amounts = [i64; 4];
 /// The log's amounts, held to what sums cannot overflow with.
 pub(crate) fn amounts(resources: &model::Resources) -> Amounts {
     [resources.cpus, resources.mem, resources.disk, resources.gpus].map(|scalar| scalar.0.clamp(0, Scalar::LIMIT.0))
+}
+
+/// What a task or an offer holds of one agent.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Holding {
+    pub(crate) amounts: Amounts,
+    pub(crate) ports: PortRanges,
+    pub(crate) gpu_slots: GpuSlots,
+}
+
+impl Holding {
+    pub(crate) fn of(resources: &model::Resources) -> Self {
+        let (ports, gpu_slots) = (resources.ports.clone(), resources.gpu_slots.clone());
+        Self { amounts: amounts(resources), ports, gpu_slots }
+    }
+
+    pub(crate) const fn gpus(&self) -> i64 {
+        self.amounts[Dimension::Gpus as usize]
+    }
+
+    fn has_gpus(&self) -> bool {
+        self.gpus() != 0 || !self.gpu_slots.is_empty()
+    }
+
+    /// Takes out what both this and `other` have, and returns it.
+    pub(crate) fn split_off(&mut self, other: &Self) -> Self {
+        let taken = Self {
+            amounts: std::array::from_fn(|dimension| self.amounts[dimension].min(other.amounts[dimension])),
+            ports: self.ports.intersection(&other.ports),
+            gpu_slots: self.gpu_slots.intersection(&other.gpu_slots),
+        };
+        for (left, taken) in self.amounts.iter_mut().zip(taken.amounts) {
+            *left -= taken;
+        }
+        self.ports = self.ports.difference(&taken.ports);
+        self.gpu_slots = self.gpu_slots.difference(&taken.gpu_slots);
+        taken
+    }
 }
 
 /// Who is in a block.
@@ -79,8 +118,13 @@ pub(crate) struct Columns {
     /// By row, as all that follows.
     ids: Vec<AgentId>,
     pub(crate) ports: Vec<AgentPorts>,
+    pub(crate) gpus: Vec<AgentGpus>,
     pub(crate) fields: Fields,
     pub(crate) scale: Scale,
+    /// Rises when rows or shares are no longer what they were, so that what was derived from them must be made anew.
+    pub(crate) generation: u64,
+    /// Rises when there are other agents, or they have other things in all.
+    pub(crate) revision: u64,
     live: u32,
     active: u32,
     /// By how much an agent came back with less than its tasks hold; absent when it did not.
@@ -185,6 +229,7 @@ impl Columns {
         self.roster[block].ids[lane] = agent.0;
         self.ids.push(agent);
         self.ports.push(AgentPorts::default());
+        self.gpus.push(AgentGpus::default());
         self.fields.push_row();
     }
 
@@ -198,14 +243,27 @@ impl Columns {
 
     /// What an agent says of itself replaces what it said before; what its tasks hold stays held.
     pub(crate) fn describe(&mut self, row: usize, description: &AgentDescription) {
+        if self.differs(row, description) {
+            self.revision += 1;
+        }
         self.fields.describe(row, description);
         self.set_containers(row, description.containerizers.iter().any(|name| name == DOCKER));
         self.set_total(row, amounts(&description.resources));
         self.ports[row].describe(&description.resources.ports);
         self.refresh_ports(row);
+        self.gpus[row].describe(description.resources.gpus);
+        self.refresh_gpus(row);
         let agent = self.ids[row];
         let owed = self.free(row).map(|free| free.saturating_neg().max(0));
         self.settle_overdrawn(agent, owed);
+    }
+
+    fn differs(&self, row: usize, description: &AgentDescription) -> bool {
+        let fields: Vec<(&str, &str)> = self.fields.of_row(row).collect();
+        self.total(row) != amounts(&description.resources)
+            || fields.len() != description.attributes.len() + 1
+            || self.fields.hostname(row) != description.hostname
+            || description.attributes.iter().any(|(name, value)| !fields.contains(&(name, &value.to_string())))
     }
 
     fn settle_overdrawn(&mut self, agent: AgentId, owed: Amounts) {
@@ -225,6 +283,7 @@ impl Columns {
         let removed = self.scale.remove(before);
         self.change_free(row, std::array::from_fn(|dimension| total[dimension] - before[dimension]));
         if removed || added {
+            self.generation += 1;
             for stock in &mut self.stock {
                 stock.weigh(&self.scale);
             }
@@ -258,27 +317,37 @@ impl Columns {
         self.roster[block].live[lane] = false;
         self.scale.remove([0; 4]);
         self.ports[row] = AgentPorts::default();
+        self.gpus[row] = AgentGpus::default();
         self.fields.clear_row(row);
         self.overdrawn.remove(&self.ids[row]);
         self.live -= 1;
+        self.revision += 1;
         if self.ids.len() > VACANT_ROWS_KEPT + 2 * self.live as usize {
             self.rebuild(None);
         }
     }
 
-    pub(crate) fn take(&mut self, row: usize, taken: Amounts, ports: &PortRanges) {
-        self.change_free(row, taken.map(|amount| -amount));
-        if !ports.is_empty() {
-            self.ports[row].take(ports);
+    pub(crate) fn take(&mut self, row: usize, taken: &Holding) {
+        self.change_free(row, taken.amounts.map(|amount| -amount));
+        if !taken.ports.is_empty() {
+            self.ports[row].take(&taken.ports);
             self.refresh_ports(row);
+        }
+        if taken.has_gpus() {
+            self.gpus[row].take(taken.gpus(), &taken.gpu_slots);
+            self.refresh_gpus(row);
         }
     }
 
-    pub(crate) fn give_back(&mut self, row: usize, given: Amounts, ports: &PortRanges) {
-        self.change_free(row, given);
-        if !ports.is_empty() {
-            self.ports[row].give_back(ports);
+    pub(crate) fn give_back(&mut self, row: usize, given: &Holding) {
+        self.change_free(row, given.amounts);
+        if !given.ports.is_empty() {
+            self.ports[row].give_back(&given.ports);
             self.refresh_ports(row);
+        }
+        if given.has_gpus() {
+            self.gpus[row].give_back(given.gpus(), &given.gpu_slots);
+            self.refresh_gpus(row);
         }
         let agent = self.ids[row];
         if let Some(owed) = self.overdrawn.get(&agent) {
@@ -298,6 +367,11 @@ impl Columns {
         self.stock[block].set_free_ports(lane, self.ports[row].free().len());
     }
 
+    fn refresh_gpus(&mut self, row: usize) {
+        let (block, lane) = split(row);
+        self.stock[block].set_gpus(lane, &self.gpus[row].free());
+    }
+
     /// Writes all rows anew, without those of removed agents, and with one for `newcomer`.
     fn rebuild(&mut self, newcomer: Option<AgentId>) {
         let mut old = std::mem::take(self);
@@ -315,6 +389,8 @@ impl Columns {
             self.enter(self.ids.len() - 1);
         }
         self.overdrawn = old.overdrawn;
+        self.generation = old.generation + 1;
+        self.revision = old.revision;
         for stock in &mut self.stock {
             stock.weigh(&self.scale);
         }
@@ -334,6 +410,8 @@ impl Columns {
         self.change_free(copy, old.free(row));
         self.ports[copy] = std::mem::take(&mut old.ports[row]);
         self.refresh_ports(copy);
+        self.gpus[copy] = std::mem::take(&mut old.gpus[row]);
+        self.refresh_gpus(copy);
         for (name, text) in old.fields.of_row(row) {
             self.fields.set(copy, name, text);
         }

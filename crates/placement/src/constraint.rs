@@ -40,6 +40,15 @@ pub fn validate_constraint(constraint: &Constraint) -> Result<(), ConstraintErro
     }
 }
 
+/// Whether a constraint depends on the agent alone, and on no placement.
+pub(crate) fn is_static(constraint: &Constraint) -> bool {
+    match constraint.operator {
+        ConstraintOperator::Unique => false,
+        ConstraintOperator::Cluster => value_of(constraint).is_some(),
+        ConstraintOperator::Like => true,
+    }
+}
+
 /// An empty value is none, as Marathon has it.
 fn value_of(constraint: &Constraint) -> Option<&str> {
     constraint.value.as_deref().filter(|value| !value.is_empty())
@@ -171,6 +180,17 @@ impl Test {
             ConstraintOperator::Cluster => allowed.texts.keep_only(number),
             ConstraintOperator::Like => {}
         }
+    }
+
+    /// Whether a placement changes what is allowed.
+    pub(crate) fn follows_placements(&self) -> bool {
+        self.allowed.as_ref().is_some_and(|allowed| allowed.follows_placements)
+    }
+
+    pub(crate) fn passes(&self, columns: &Columns, row: usize) -> bool {
+        self.allowed
+            .as_ref()
+            .is_some_and(|allowed| allowed.texts.contains(columns.fields.at(allowed.field).column()[row]))
     }
 
     /// Rules out those of `LANES` rows, from `start` on, that fail. Agents without the field do.

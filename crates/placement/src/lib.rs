@@ -21,22 +21,42 @@
 //! the order of ids, counted round from an agent that the seed chooses (seed 0 chooses the lowest). Nothing is
 //! allocated per agent, and the placements of a [`Scratch`] are laid over the view by copying the blocks they touch.
 
+mod cache;
 mod check;
+mod choice;
 mod columns;
 mod constraint;
+mod demand;
 mod fields;
+mod fragmentation;
+mod gpus;
+mod ledger;
+mod needs;
+mod order;
 mod policies;
 mod policy;
 mod ports;
 mod request;
 mod scan;
 mod scratch;
+mod shapes;
+mod slots;
+mod typical;
 mod view;
+mod wanted;
 
 pub use columns::{Dimension, LANES, Node};
 pub use constraint::{ConstraintError, PATTERN_SIZE_LIMIT, validate_constraint};
-pub use policies::{BestFit, FirstFit, POLICIES, WorstFit, by_name};
-pub use policy::{Batch, Context, Policy, Score, Verdict};
+pub use demand::{Demand, Shape};
+pub use fragmentation::Fragmentation;
+pub use gpus::MAX_GPUS;
+pub use order::Order;
+pub use policies::{
+    BestFit, BestFitGpu, DotProduct, Fgd, FirstFit, GpuPacking, L2NormGreedy, POLICIES, Scarcity, WorstFit, by_name,
+};
+pub use policy::{Batch, Context, Policy, Ranking, Score, Verdict};
 pub use request::{PortWanted, Request};
 pub use scratch::{Outcome, Placed, Scratch, place};
+pub use slots::Slots;
+pub use typical::{Stand, Typical, TypicalTask};
 pub use view::View;

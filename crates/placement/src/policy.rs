@@ -5,18 +5,22 @@
 
 use std::cell::OnceCell;
 
-use model::{AppId, AppVersion};
+use model::{AppId, AppVersion, GpuSlots, Scalar};
 
 use crate::columns::{Columns, LANES, Node, Roster, Scale, Stock};
+use crate::order::Order;
+use crate::slots::Slots;
+use crate::typical::Typical;
+use crate::wanted::Wanted;
 use crate::{Dimension, Request, View};
 
-/// How good an agent is for a request: any `u32`; the highest wins.
+/// How good an agent is for a request: any number up to [`Score::MAX`]; the highest wins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 #[repr(transparent)]
 pub struct Score(pub u32);
 
 impl Score {
-    pub const MAX: Self = Self(u32::MAX);
+    pub const MAX: Self = Self(i32::MAX as u32);
 }
 
 /// What a policy says of an agent that has room and fulfils the constraints.
@@ -27,9 +31,28 @@ pub enum Verdict {
     Refused(&'static str),
 }
 
+/// What the engine may rely on, so that it need not look at every agent for every decision. A policy that promises nothing
+/// is asked about all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ranking {
+    /// Anything may change a score.
+    Unknown,
+    /// Scores depend on the agent, on what the request needs, and on constraints that hold for an agent alone: not on the app,
+    /// the seed, or other agents.
+    ByShape,
+    /// The same, and on the demand.
+    ByShapeAndDemand,
+    /// For every request, agents have a higher score exactly when they come earlier in this order, and the same score when
+    /// they have the same key.
+    By(Order),
+    /// The same for agents without instances of the app; all of these have a higher score than any agent with some.
+    ByInstancesThen(Order),
+}
+
 /// Decides between agents. Pure: the same context, request and node give the same answer.
 pub trait Policy: Send + Sync {
-    fn name(&self) -> &'static str;
+    /// Says what is decided by: policies of one name decide alike.
+    fn name(&self) -> &str;
 
     /// Whether the agent may be chosen at all. It is asked only about agents that pass all other filters.
     fn filter(&self, cx: &Context<'_>, request: &Request, node: Node<'_>) -> Verdict {
@@ -39,6 +62,19 @@ pub trait Policy: Send + Sync {
 
     /// How good the agent is; asked only about feasible ones.
     fn score(&self, cx: &Context<'_>, request: &Request, node: Node<'_>) -> Score;
+
+    /// Which of the chosen agent's GPUs the request gets. The first whole ones and, for a part of one, the GPU that it leaves
+    /// the least of, unless the policy knows better.
+    fn gpus(&self, cx: &Context<'_>, request: &Request, node: Node<'_>) -> Option<GpuSlots> {
+        let _ = cx;
+        node.free_gpus().pick(request.gpus)
+    }
+
+    /// What can be said of all scores. The engine's tests hold the policy to it.
+    fn ranking(&self, request: &Request) -> Ranking {
+        let _ = request;
+        Ranking::Unknown
+    }
 
     /// A faster form of [`Self::filter`]. It must refuse the same agents.
     fn filter_batch(&self, cx: &Context<'_>, request: &Request, batch: &mut Batch<'_>) {
@@ -64,16 +100,18 @@ pub trait Policy: Send + Sync {
 /// What a decision is made in, the same for all agents.
 pub struct Context<'a> {
     seed: u64,
+    scale: &'a Scale,
     demand: u32,
     gpu_demand: u32,
     own: Own<'a>,
+    wanted: &'a Wanted,
 }
 
 impl<'a> Context<'a> {
-    pub(crate) fn new(seed: u64, scale: &Scale, request: &Request, own: Own<'a>) -> Self {
+    pub(crate) fn new(seed: u64, scale: &'a Scale, request: &Request, own: Own<'a>, wanted: &'a Wanted) -> Self {
         let demand = scale.vacancy(Dimension::ALL.map(|dimension| request.amount(dimension).0));
         let gpu_demand = scale.share(Dimension::Gpus, request.gpus.0);
-        Self { seed, demand, gpu_demand, own }
+        Self { seed, scale, demand, gpu_demand, own, wanted }
     }
 
     /// A number that differs from decision to decision and is the same when a decision is made again.
@@ -92,6 +130,35 @@ impl<'a> Context<'a> {
     #[must_use]
     pub fn gpu_demand(&self) -> u32 {
         self.gpu_demand
+    }
+
+    /// What the largest agent has of a dimension.
+    #[must_use]
+    pub fn largest(&self, dimension: Dimension) -> Scalar {
+        Scalar(self.scale.largest(dimension))
+    }
+
+    /// An amount as a share of the largest agent's total, which counts 2^20 - 1.
+    #[must_use]
+    pub fn share(&self, dimension: Dimension, amount: Scalar) -> u32 {
+        self.scale.share(dimension, amount.0)
+    }
+
+    /// What the cluster is asked for, as a few typical tasks. For policies whose [`Ranking`] says that the demand matters.
+    #[must_use]
+    pub fn typical(&self) -> &'a Typical {
+        self.wanted.typical(self.own.view)
+    }
+
+    /// What the cluster is asked for, as slots on GPUs and how scarce they are. As [`Self::typical`].
+    #[must_use]
+    pub fn slots(&self) -> &'a Slots {
+        self.wanted.slots(self.own.view)
+    }
+
+    /// Where the app has instances, sorted by row.
+    pub(crate) fn own_rows(&self) -> &'a [(u32, u32)] {
+        self.own.rows()
     }
 
     /// How many instances of the request's app are on the agent, of the versions that count.

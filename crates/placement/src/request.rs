@@ -56,6 +56,12 @@ impl Request {
         self
     }
 
+    /// By dimension, in thousandths, none of them negative.
+    #[must_use]
+    pub fn amounts(&self) -> [i64; 4] {
+        Dimension::ALL.map(|dimension| self.amount(dimension).0.max(0))
+    }
+
     #[must_use]
     pub const fn amount(&self, dimension: Dimension) -> Scalar {
         match dimension {

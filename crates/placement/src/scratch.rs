@@ -4,14 +4,17 @@
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use model::{AgentId, AppId, AppVersion, Constraint, Explanation, PortRanges};
+use model::{AgentId, AppId, AppVersion, Constraint, Explanation, GpuSlots};
 
-use crate::columns::{Dimension, LANES, Stock};
+use crate::cache::Cache;
+use crate::choice::{Best, Question, choose};
 use crate::constraint::{Matched, Test};
-use crate::policy::{Context, Own, Policy, count_in};
-use crate::ports::AgentPorts;
-use crate::scan::{Overlay, scan};
+use crate::ledger::Ledger;
+use crate::needs::Needs;
+use crate::policy::{Context, Own, Policy, Ranking, count_in};
+use crate::scan::{pivot, scan};
 use crate::{Request, View};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +22,7 @@ pub struct Placed {
     pub agent: AgentId,
     /// In the order of the request's ports.
     pub host_ports: Vec<u16>,
+    pub gpu_slots: GpuSlots,
     pub explanation: Explanation,
 }
 
@@ -39,13 +43,24 @@ impl Outcome {
     }
 }
 
+/// How much of an account a decision gives of itself. What is chosen is the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Account {
+    /// What can be said without a look at every agent; all of it when nothing fits.
+    Short,
+    Whole,
+}
+
 /// A view, and what has been placed since.
 pub struct Scratch<'a> {
     view: &'a View,
-    stock: BTreeMap<usize, Box<Stock>>,
-    ports: BTreeMap<usize, AgentPorts>,
+    ledger: Ledger<'a>,
     apps: BTreeMap<AppId, App>,
     matched: Matched,
+    /// Borrowed from the view with the first decision.
+    cache: Option<Box<Cache>>,
+    /// Rows that are not as in the view.
+    touched: Vec<u32>,
 }
 
 /// What is known about an app that was asked for.
@@ -74,56 +89,112 @@ pub fn place(view: &View, policy: &dyn Policy, seed: u64, request: &Request) -> 
 impl<'a> Scratch<'a> {
     #[must_use]
     pub fn new(view: &'a View) -> Self {
-        let (stock, ports, apps) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Self { view, stock, ports, apps, matched: Matched::default() }
+        let (apps, matched) = (BTreeMap::new(), Matched::default());
+        Self { view, ledger: Ledger::new(&view.columns), apps, matched, cache: None, touched: Vec::new() }
     }
 
     /// Chooses an agent and takes what the request needs from it. The seed decides between equals: the same view,
     /// placements and seed give the same answer. What was placed here counts as an instance of the app's newest version.
+    ///
+    /// How many agents failed which filter is told when nothing fits; see [`Self::place_with_account`].
     pub fn place(&mut self, policy: &dyn Policy, seed: u64, request: &Request) -> Outcome {
+        self.place_and_tell(policy, seed, request, Account::Short)
+    }
+
+    /// The same by a look at every agent, so that the explanation counts them all.
+    pub fn place_with_account(&mut self, policy: &dyn Policy, seed: u64, request: &Request) -> Outcome {
+        self.place_and_tell(policy, seed, request, Account::Whole)
+    }
+
+    fn place_and_tell(&mut self, policy: &dyn Policy, seed: u64, request: &Request, account: Account) -> Outcome {
         let view = self.view;
+        let cache = self.cache.get_or_insert_with(|| view.cache.lend(&view.columns));
         if !self.apps.contains_key(&request.app) {
             self.apps.insert(request.app.clone(), App::default());
         }
         let app = self.apps.get_mut(&request.app).expect("the app was entered just now");
         let class = app.class(view, request, &mut self.matched);
-        let cx = Context::new(seed, &view.columns.scale, request, app.own(view, request, class));
-        let overlay = Overlay { view, stock: &self.stock, ports: &self.ports };
-        let found = scan(&overlay, policy, &cx, request, &app.classes[class].tests);
-        let Some(best) = found.best else { return Outcome::Nowhere(found.explanation) };
+        let (wanted, revision) = match policy.ranking(request) {
+            Ranking::Unknown | Ranking::ByShapeAndDemand => cache.wanted(&view.demand, &view.columns),
+            _ => (Arc::default(), 0),
+        };
+        let cx = Context::new(seed, &view.columns.scale, request, app.own(view, request, class), &wanted);
+        let (needs, tests) = (&Needs::of(request), app.classes[class].tests.as_slice());
+        let pivot = pivot(&view.columns, seed);
+        let question = Question { policy, cx: &cx, request, needs, tests, pivot };
+        let (best, explanation) = match account {
+            Account::Short => match choose(&question, &self.ledger, cache, revision) {
+                None => (None, scan(&question, &self.ledger).explanation),
+                Some(best) => (Some(best), brief(policy, best, view)),
+            },
+            Account::Whole => {
+                let found = scan(&question, &self.ledger);
+                (found.best, found.explanation)
+            }
+        };
+        let Some(best) = best else { return Outcome::Nowhere(explanation) };
+        let gpu_slots = match request.gpus.0 {
+            ..=0 => GpuSlots::none(),
+            _ => policy.gpus(&cx, request, self.ledger.node(best.row)).unwrap_or_default(),
+        };
         app.follow(view, best.row);
-        let host_ports = self.take(best.row, request);
-        Outcome::Placed(Placed { agent: view.columns.agent_at(best.row), host_ports, explanation: found.explanation })
+        let host_ports = self.ledger.take(best.row, request, &gpu_slots);
+        self.touch(best.row);
+        Outcome::Placed(Placed { agent: view.columns.agent_at(best.row), host_ports, gpu_slots, explanation })
+    }
+
+    /// Gives back what a request got here, or holds in the view.
+    pub fn release(&mut self, request: &Request, placed: &Placed) {
+        let Some(row) = self.view.columns.row_of(placed.agent) else { return };
+        self.ledger.give_back(row, request, &placed.gpu_slots, &placed.host_ports);
+        if let Some(app) = self.apps.get_mut(&request.app) {
+            app.unfollow(row);
+        }
+        self.touch(row);
     }
 
     /// Takes everything that is free on an agent: it was given to somebody else.
     pub fn withhold(&mut self, agent: AgentId) {
-        let columns = &self.view.columns;
-        let Some(row) = columns.row_of(agent) else { return };
-        let (block, lane) = (row / LANES, row % LANES);
-        let stock = self.stock.entry(block).or_insert_with(|| Box::new(columns.stock[block].clone()));
-        stock.change(lane, stock.free(lane).map(|free| -free.max(0)), &columns.scale);
-        let ports = self.ports.entry(row).or_insert_with(|| columns.ports[row].clone());
-        let all = ports.free().clone();
-        ports.take(&all);
-        stock.set_free_ports(lane, 0);
+        let Some(row) = self.view.columns.row_of(agent) else { return };
+        self.ledger.withhold(row);
+        self.touch(row);
     }
 
-    fn take(&mut self, row: usize, request: &Request) -> Vec<u16> {
-        let columns = &self.view.columns;
-        let (block, lane) = (row / LANES, row % LANES);
-        let stock = self.stock.entry(block).or_insert_with(|| Box::new(columns.stock[block].clone()));
-        stock.change(lane, Dimension::ALL.map(|dimension| -request.amount(dimension).0.max(0)), &columns.scale);
-        if request.ports.is_empty() {
-            return Vec::new();
+    fn touch(&mut self, row: usize) {
+        self.touched.push(row as u32);
+        if let Some(cache) = &mut self.cache {
+            cache.changes.note(row);
         }
-        let ports = self.ports.entry(row).or_insert_with(|| columns.ports[row].clone());
-        let picked = ports.pick(&request.ports).expect("the scan counted the free ports and looked for the fixed ones");
-        let taken = PortRanges::from_ports(picked.iter().copied());
-        ports.rotate(&taken, model::OfferId::default());
-        ports.take(&taken);
-        stock.set_free_ports(lane, ports.free().len());
-        picked
+    }
+
+    /// What is wrong with what is kept between decisions, one sentence each; for tests.
+    #[must_use]
+    pub fn check(&mut self) -> Vec<String> {
+        let Some(cache) = &mut self.cache else { return Vec::new() };
+        cache.check(&self.ledger)
+    }
+}
+
+/// For the view all touched rows are as they were, and so they have changed once more.
+impl Drop for Scratch<'_> {
+    fn drop(&mut self) {
+        let Some(mut cache) = self.cache.take() else { return };
+        self.touched.sort_unstable();
+        self.touched.dedup();
+        for row in &self.touched {
+            cache.changes.note(*row as usize);
+        }
+        self.view.cache.take_back(cache);
+    }
+}
+
+fn brief(policy: &dyn Policy, best: Best, view: &View) -> Explanation {
+    Explanation {
+        policy: policy.name().to_owned(),
+        score: Some(i64::from(best.score.0)),
+        considered: view.columns.live(),
+        feasible: None,
+        filtered: Vec::new(),
     }
 }
 
@@ -163,5 +234,27 @@ impl App {
                 test.follow(&view.columns, row);
             }
         }
+    }
+
+    /// An instance that was placed here, or is in the view, has gone from this row. What constraints had learned of it cannot
+    /// be taken back, so it is learned anew.
+    fn unfollow(&mut self, row: usize) {
+        let has_followed = |class: &Class| class.tests.iter().any(Test::follows_placements);
+        self.classes.retain(|class| !has_followed(class));
+        if let Ok(index) = self.placed.binary_search_by_key(&(row as u32), |(row, _)| *row) {
+            uncount(&mut self.placed, index);
+            for own in self.classes.iter_mut().filter_map(|class| class.own.get_mut()) {
+                if let Ok(index) = own.binary_search_by_key(&(row as u32), |(row, _)| *row) {
+                    uncount(own, index);
+                }
+            }
+        }
+    }
+}
+
+fn uncount(rows: &mut Vec<(u32, u32)>, index: usize) {
+    rows[index].1 -= 1;
+    if rows[index].1 == 0 {
+        rows.remove(index);
     }
 }

@@ -6,11 +6,13 @@
 use std::collections::BTreeMap;
 
 use model::{
-    AgentDescription, AgentId, AppId, AppVersion, Event, LaunchedTask, OfferBatch, OfferId, PortRanges, Resources, Row,
-    Task, TaskId, Workload,
+    AgentDescription, AgentId, AppId, AppVersion, Event, GpuSlots, LaunchedTask, OfferBatch, OfferId, PortRanges,
+    Resources, Row, Task, TaskId, Workload,
 };
 
-use crate::columns::{Amounts, Columns, Node, amounts};
+use crate::cache::CacheCell;
+use crate::columns::{Columns, Holding, Node};
+use crate::demand::Demand;
 
 /// Agents and what is free on them, as columns, folded from events alone.
 #[derive(Debug, Clone, Default)]
@@ -21,6 +23,10 @@ pub struct View {
     pub(crate) offers: BTreeMap<OfferId, OpenOffer>,
     /// How many tasks of which version of an app are where.
     pub(crate) apps: BTreeMap<AppId, BTreeMap<(AgentId, AppVersion), u32>>,
+    /// What the cluster is asked for.
+    pub(crate) demand: Demand,
+    /// What decisions keep for the next ones; the same view gives the same answers with any cache, or none.
+    pub(crate) cache: CacheCell,
 }
 
 /// What a task holds.
@@ -28,16 +34,14 @@ pub struct View {
 pub(crate) struct Held {
     /// None for what a framework launched: its tasks are no instances of an app.
     pub(crate) app: Option<(AppId, AppVersion)>,
-    pub(crate) amounts: Amounts,
-    pub(crate) ports: PortRanges,
+    pub(crate) holding: Holding,
 }
 
 /// What an open offer still reserves: launches have taken their share out of it.
 #[derive(Debug, Clone)]
 pub(crate) struct OpenOffer {
     pub(crate) agent: AgentId,
-    pub(crate) amounts: Amounts,
-    pub(crate) ports: PortRanges,
+    pub(crate) holding: Holding,
 }
 
 impl View {
@@ -50,14 +54,14 @@ impl View {
         match event {
             Event::AgentRegistered { agent, description } => self.register(*agent, description),
             Event::AgentReconnected { agent, description } => {
-                if let Some(row) = self.columns.row_of(*agent) {
-                    self.columns.describe(row, description);
-                    self.columns.set_active(row, true);
+                if self.columns.row_of(*agent).is_some() {
+                    self.register(*agent, description);
                 }
             }
             Event::AgentDisconnected { agent, reason: _ } => {
                 if let Some(row) = self.columns.row_of(*agent) {
                     self.columns.set_active(row, false);
+                    self.cache.note(row);
                 }
             }
             Event::AgentRemoved { agent, reason: _ } => self.remove(*agent),
@@ -73,12 +77,12 @@ impl View {
                     self.end_task(*agent, task);
                 }
             }
+            Event::AppChanged { app, .. } => self.demand.ask(app),
+            Event::AppDestroyed { app } => self.demand.forget(app),
             Event::Restored { row } => self.restore(row),
             Event::EpochStarted { .. }
             | Event::PlacementPolicyChosen { .. }
             | Event::TaskKillRequested { .. }
-            | Event::AppChanged { .. }
-            | Event::AppDestroyed { .. }
             | Event::LaunchDelayed { .. }
             | Event::LaunchDelayReset { .. }
             | Event::WaitingChanged { .. }
@@ -113,6 +117,12 @@ impl View {
         self.columns.row_of(agent).map(|row| self.columns.ports[row].free())
     }
 
+    /// What is free of each of an agent's GPUs.
+    #[must_use]
+    pub fn free_gpus(&self, agent: AgentId) -> Option<GpuSlots> {
+        self.node(agent).map(|node| node.free_gpus())
+    }
+
     /// How many tasks of an app are where, by agent and version, whether the app still exists or not.
     pub fn instances(&self, app: &AppId) -> impl Iterator<Item = (AgentId, AppVersion, u32)> {
         let counts = self.apps.get(app).into_iter().flatten();
@@ -135,6 +145,7 @@ impl View {
         let row = self.columns.row_of(agent).unwrap_or_else(|| self.columns.add(agent));
         self.columns.describe(row, description);
         self.columns.set_active(row, true);
+        self.cache.note(row);
     }
 
     fn remove(&mut self, agent: AgentId) {
@@ -147,26 +158,38 @@ impl View {
         }
         self.offers.retain(|_, offer| offer.agent != agent);
         self.columns.remove(row);
+        self.cache.note(row);
     }
 
     fn make_offers(&mut self, batch: &OfferBatch) {
         for ((offer, agent), resources) in batch.offers.iter().zip(&batch.agents).zip(&batch.resources) {
-            self.make_offer(*offer, *agent, amounts(resources), resources.ports.clone());
+            self.make_offer(*offer, *agent, resources);
         }
     }
 
-    fn make_offer(&mut self, offer: OfferId, agent: AgentId, amounts: Amounts, ports: PortRanges) {
+    fn make_offer(&mut self, offer: OfferId, agent: AgentId, resources: &Resources) {
         let Some(row) = self.columns.row_of(agent) else { return };
         if !self.offers.contains_key(&offer) {
-            self.columns.take(row, amounts, &ports);
-            self.offers.insert(offer, OpenOffer { agent, amounts, ports });
+            let holding = Holding::of(resources);
+            self.take(row, &holding);
+            self.offers.insert(offer, OpenOffer { agent, holding });
         }
+    }
+
+    fn take(&mut self, row: usize, taken: &Holding) {
+        self.columns.take(row, taken);
+        self.cache.note(row);
+    }
+
+    fn give_back(&mut self, row: usize, given: &Holding) {
+        self.columns.give_back(row, given);
+        self.cache.note(row);
     }
 
     fn close_offer(&mut self, offer: OfferId) {
         let Some(open) = self.offers.remove(&offer) else { return };
         if let Some(row) = self.columns.row_of(open.agent) {
-            self.columns.give_back(row, open.amounts, &open.ports);
+            self.give_back(row, &open.holding);
         }
     }
 
@@ -184,21 +207,18 @@ impl View {
     fn release_from_offer(&mut self, offer: OfferId, agent: AgentId, wanted: &Resources) {
         let Some(open) = self.offers.get_mut(&offer).filter(|open| open.agent == agent) else { return };
         let Some(row) = self.columns.row_of(agent) else { return };
-        let wanted_amounts = amounts(wanted);
-        let covered = std::array::from_fn(|dimension| open.amounts[dimension].min(wanted_amounts[dimension]));
-        let covered_ports = open.ports.intersection(&wanted.ports);
-        for (left, covered) in open.amounts.iter_mut().zip(covered) {
-            *left -= covered;
-        }
-        open.ports = open.ports.difference(&covered_ports);
-        self.columns.give_back(row, covered, &covered_ports);
+        let covered = open.holding.split_off(&Holding::of(wanted));
+        self.give_back(row, &covered);
     }
 
     fn hold(&mut self, row: usize, task: TaskId, held: Held) {
         let agent = self.columns.agent_at(row);
-        self.columns.take(row, held.amounts, &held.ports);
-        if let Some((app, version)) = &held.app {
-            *self.apps.entry(app.clone()).or_default().entry((agent, *version)).or_default() += 1;
+        self.take(row, &held.holding);
+        match &held.app {
+            Some((app, version)) => {
+                *self.apps.entry(app.clone()).or_default().entry((agent, *version)).or_default() += 1;
+            }
+            None => self.demand.hold(held.holding.amounts),
         }
         self.tasks.insert((agent, task), held);
     }
@@ -206,9 +226,9 @@ impl View {
     fn end_task(&mut self, agent: AgentId, task: &TaskId) {
         let Some(held) = self.tasks.remove(&(agent, task.clone())) else { return };
         if let Some(row) = self.columns.row_of(agent) {
-            self.columns.give_back(row, held.amounts, &held.ports);
+            self.give_back(row, &held.holding);
         }
-        let Some((app, version)) = held.app else { return };
+        let Some((app, version)) = held.app else { return self.demand.end(held.holding.amounts) };
         let Some(counts) = self.apps.get_mut(&app) else { return };
         if let Some(count) = counts.get_mut(&(agent, version)) {
             *count -= 1;
@@ -227,18 +247,13 @@ impl View {
                 self.register(agent.id, &agent.description);
                 if let Some(row) = self.columns.row_of(agent.id) {
                     self.columns.set_active(row, agent.is_connected());
+                    self.cache.note(row);
                 }
             }
             Row::Task(task) => self.restore_task(task),
-            Row::Offer(offer) => {
-                self.make_offer(offer.id, offer.agent, amounts(&offer.resources), offer.resources.ports.clone());
-            }
-            Row::Header(_)
-            | Row::App(_)
-            | Row::Definition(..)
-            | Row::Deployment(_)
-            | Row::Framework(_)
-            | Row::Filter(_) => {}
+            Row::Offer(offer) => self.make_offer(offer.id, offer.agent, &offer.resources),
+            Row::App(app) => self.demand.ask(&app.spec),
+            Row::Header(_) | Row::Definition(..) | Row::Deployment(_) | Row::Framework(_) | Row::Filter(_) => {}
         }
     }
 
@@ -257,6 +272,6 @@ impl Held {
             Workload::App { app, version } => Some((app.clone(), *version)),
             Workload::Own(_) => None,
         };
-        Self { app, amounts: amounts(resources), ports: resources.ports.clone() }
+        Self { app, holding: Holding::of(resources) }
     }
 }

@@ -100,7 +100,7 @@ fn suited(ports: Vec<PortSpec>, network: Network, require: bool) -> Vec<PortSpec
 
 prop_compose! {
     fn resources()(cpus in scalar(), mem in scalar(), disk in scalar(), gpus in 0..64_i64) -> Resources {
-        Resources { cpus, mem, disk, gpus: Scalar::from_whole(gpus), ports: PortRanges::default() }
+        Resources { cpus, mem, disk, gpus: Scalar::from_whole(gpus), ports: PortRanges::default(), gpu_slots: model::GpuSlots::none() }
     }
 }
 

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use model::{
-    AgentId, Container, Event, FrameworkId, LaunchRequest, LaunchedTask, Offer, OfferId, OfferOutcome, Resources,
-    StatusReason, TaskId, TaskInfo, TaskState, TaskStatus, Timestamp, Workload,
+    AgentId, Container, Event, FrameworkId, GpuSlots, LaunchRequest, LaunchedTask, Offer, OfferId, OfferOutcome,
+    Resources, StatusReason, TaskId, TaskInfo, TaskState, TaskStatus, Timestamp, Workload,
 };
 
 use crate::Rejection;
@@ -102,7 +102,7 @@ impl<'a> Draft<'a> {
             match self.admit(framework, pool, launch, &launched) {
                 Ok((info, resources)) => {
                     launched.insert(&info.id);
-                    pool.left.subtract(resources);
+                    pool.left.subtract(&resources);
                     self.launch_on(framework, pool, info, resources);
                 }
                 Err(why) => self.refuse(framework, launch, TaskState::Error, StatusReason::InvalidTask, why),
@@ -116,7 +116,7 @@ impl<'a> Draft<'a> {
         pool: &Pool,
         launch: &'l LaunchRequest,
         launched: &BTreeSet<&str>,
-    ) -> Result<(&'l Arc<TaskInfo>, &'l Resources), String> {
+    ) -> Result<(&'l Arc<TaskInfo>, Resources), String> {
         let (info, agent, resources) = match launch {
             LaunchRequest::Task { info, agent, resources } => (info, *agent, resources),
             LaunchRequest::Invalid { reason, .. } => return Err(reason.clone()),
@@ -134,6 +134,7 @@ impl<'a> Draft<'a> {
         if !fits(resources, &pool.left) {
             return Err(format!("resources {resources} are more than what is left of the offers: {}", pool.left));
         }
+        let gpu_slots = gpus_of(resources, &pool.left)?;
         if info.ports.iter().any(|port| !resources.ports.contains(port.host_port)) {
             return Err("a port mapping has a host_port that is not among the task's resources".to_owned());
         }
@@ -143,10 +144,10 @@ impl<'a> Draft<'a> {
         {
             return Err(format!("agent {agent} runs no Docker containers"));
         }
-        Ok((info, resources))
+        Ok((info, Resources { gpu_slots, ..resources.clone() }))
     }
 
-    fn launch_on(&mut self, framework: FrameworkId, pool: &Pool, info: &Arc<TaskInfo>, resources: &Resources) {
+    fn launch_on(&mut self, framework: FrameworkId, pool: &Pool, info: &Arc<TaskInfo>, resources: Resources) {
         let host_ports = match info.ports.as_slice() {
             [] => resources.ports.iter().collect(),
             ports => ports.iter().map(|port| port.host_port).collect(),
@@ -157,7 +158,7 @@ impl<'a> Draft<'a> {
             offer: pool.first,
             agent: pool.agent,
             workload: Workload::Own(Arc::clone(info)),
-            resources: resources.clone(),
+            resources,
             host_ports,
             explanation: None,
         };
@@ -198,6 +199,18 @@ fn check_own_id(id: &str) -> Result<(), String> {
         return Err(format!("task_id must not hold {c:?}"));
     }
     Ok(())
+}
+
+/// Which of the GPUs that are left of the offers the task gets; none for offers from before GPUs were told apart.
+fn gpus_of(wanted: &Resources, left: &Resources) -> Result<GpuSlots, String> {
+    if left.gpu_slots.is_empty() {
+        return Ok(GpuSlots::none());
+    }
+    let wanted = wanted.gpus;
+    let (free, of_offers) = (left.gpus, &left.gpu_slots);
+    of_offers.pick(wanted).ok_or_else(|| {
+        format!("gpus:{wanted} are not free as whole GPUs or as a share of one: what is left of the offers, {free}, is on GPUs {of_offers}")
+    })
 }
 
 fn is_some(resources: &Resources) -> bool {

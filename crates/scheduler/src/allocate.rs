@@ -170,6 +170,7 @@ impl Draft<'_> {
         let id = TaskId::new(format!("{}.instance-{}._app.1", app.spec.id.flat(), self.make_id()));
         let mut resources = app.spec.resources.clone();
         resources.ports = model::PortRanges::from_ports(placed.host_ports.iter().copied());
+        resources.gpu_slots = placed.gpu_slots;
         cycle.offers.offers.push(offer);
         cycle.offers.agents.push(placed.agent);
         cycle.offers.resources.push(resources.clone());

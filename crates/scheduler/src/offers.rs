@@ -122,6 +122,7 @@ impl Draft<'_> {
             disk: free(Dimension::Disk),
             gpus: free(Dimension::Gpus),
             ports: self.world.view.free_ports(node.agent()).cloned().unwrap_or_default(),
+            gpu_slots: node.free_gpus(),
         }
     }
 

@@ -59,6 +59,7 @@ impl Machine {
             disk: Scalar::from_whole(10_000),
             gpus: Scalar::ZERO,
             ports: "31000-31063".parse().unwrap_or_default(),
+            gpu_slots: model::GpuSlots::none(),
         };
         Self {
             resources,

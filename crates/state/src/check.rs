@@ -102,6 +102,9 @@ impl State {
             if sum.ports.iter().any(|port| !total.ports.contains(port)) {
                 found.push(Violation(format!("agent {id} has promised a port that it does not have")));
             }
+            if let Some(slot) = sum.gpu_slots.iter().find(|slot| slot.share > model::WHOLE_GPU) {
+                found.push(Violation(format!("agent {id} has promised {} of GPU {}", slot.share, slot.gpu)));
+            }
         }
     }
 

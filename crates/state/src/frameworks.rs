@@ -71,7 +71,7 @@ impl State {
             closed += 1;
             self.index.leave_offer(&offer);
             if let Some(until) = refused_until.filter(|until| *until > self.at) {
-                let Resources { cpus, mem, disk, gpus, ports: _ } = offer.resources;
+                let Resources { cpus, mem, disk, gpus, ports: _, gpu_slots: _ } = offer.resources;
                 let (agent, framework) = (offer.agent, offer.framework);
                 self.enter_filter(OfferFilter { agent, framework, until, cpus, mem, disk, gpus });
             }
@@ -90,6 +90,7 @@ impl State {
             left.disk = minus(left.disk, taken.disk);
             left.gpus = minus(left.gpus, taken.gpus);
             left.ports = left.ports.difference(&taken.ports);
+            left.gpu_slots = left.gpu_slots.difference(&taken.gpu_slots);
             before
         });
         if let Some((before, offer)) = changed {

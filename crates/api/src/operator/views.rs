@@ -45,14 +45,16 @@ fn count<T>(items: impl Iterator<Item = T>) -> u32 {
 fn resources(state: &State) -> ResourceUse {
     let (mut total, mut used) = (Resources::default(), Resources::default());
     for agent in state.agents.values().filter(|agent| agent.is_connected()) {
-        total.add(&without_ports(&agent.description.resources));
-        used.add(&without_ports(&state.used_on(agent.id)));
+        total.add(&amounts(&agent.description.resources));
+        used.add(&amounts(&state.used_on(agent.id)));
     }
     ResourceUse { total: (&total).into(), used: (&used).into() }
 }
 
-fn without_ports(resources: &Resources) -> Resources {
-    Resources { ports: model::PortRanges::default(), ..resources.clone() }
+/// Without what is of one agent only.
+fn amounts(resources: &Resources) -> Resources {
+    let (ports, gpu_slots) = (model::PortRanges::none(), model::GpuSlots::none());
+    Resources { ports, gpu_slots, ..resources.clone() }
 }
 
 pub(super) fn agent(state: &State, agent: &Agent) -> AgentView {

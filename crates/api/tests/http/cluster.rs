@@ -136,6 +136,7 @@ async fn play_agent(master: Handle, hostname: String) {
             disk: Scalar::from_whole(8192),
             gpus: Scalar::ZERO,
             ports: "31000-31999".parse().expect("ports"),
+            gpu_slots: model::GpuSlots::none(),
         },
         attributes: Default::default(),
         address: format!("{hostname}:5051"),

@@ -1,4 +1,4 @@
-//! Commands that only look: `bayplan status`, `bayplan events`, `bayplan placement …`
+//! Commands that only look: `bayplan status`, `bayplan events`, `bayplan leader`
 
 use clap::builder::BoolishValueParser;
 use clap::{Args, Subcommand};
@@ -54,18 +54,3 @@ pub(crate) struct Events {
     #[arg(long, env = "BAYPLAN_LAST", value_name = "N", default_value_t = 50)]
     pub(crate) last: u64,
 }
-
-/// Look at placement: how an agent is chosen for a task
-#[derive(Debug, Subcommand)]
-#[command(after_help = "Examples:\n  bayplan placement list")]
-pub(crate) enum Placement {
-    List(PlacementList),
-}
-
-/// List the placement policies, and which one is active
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  bayplan placement list
-  bayplan dev --placement worst-fit     choose another one when a master starts")]
-pub(crate) struct PlacementList {}

@@ -104,8 +104,13 @@ mod tests {
             Filtered { filter: Filter::UnfulfilledConstraint, detail: Some("rack:LIKE:r\n1".into()), agents: 1 },
             Filtered { filter: Filter::InsufficientCpus, detail: None, agents: 2 },
         ];
-        let explanation =
-            |considered, filtered| Explanation { policy: "p".into(), score: None, considered, feasible: 0, filtered };
+        let explanation = |considered, filtered| Explanation {
+            policy: "p".into(),
+            score: None,
+            considered,
+            feasible: Some(0),
+            filtered,
+        };
         assert_eq!(
             waiting(2, WaitingCause::NothingFits { explanation: explanation(3, filtered) }),
             "2 instances wait, because nothing fits: 0 of 3 agents feasible: \

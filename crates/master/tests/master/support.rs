@@ -88,6 +88,7 @@ pub(crate) fn description(hostname: &str) -> AgentDescription {
             disk: Scalar::from_whole(1_000),
             gpus: Scalar::ZERO,
             ports: "31000-31099".parse().expect("ports"),
+            gpu_slots: model::GpuSlots::none(),
         },
         attributes: BTreeMap::new(),
         address: format!("{hostname}:5051"),

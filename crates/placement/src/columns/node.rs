@@ -1,9 +1,11 @@
 //! One agent, as policies and tools see it.
 
-use model::{AgentId, Scalar};
+use model::{AgentId, GpuSlot, GpuSlots, Scalar};
 
 use super::{Columns, PORTS, Roster, Stock};
 use crate::Dimension;
+use crate::constraint::Test;
+use crate::gpus::gpu_count;
 
 #[derive(Clone, Copy)]
 pub struct Node<'a> {
@@ -21,6 +23,10 @@ impl<'a> Node<'a> {
 
     pub(crate) fn row(&self) -> usize {
         self.row
+    }
+
+    pub(crate) fn passes(&self, test: &Test) -> bool {
+        test.passes(self.columns, self.row)
     }
 
     #[must_use]
@@ -57,6 +63,18 @@ impl<'a> Node<'a> {
     #[must_use]
     pub fn free(&self, dimension: Dimension) -> Scalar {
         Scalar(self.stock.free[dimension as usize][self.lane])
+    }
+
+    /// What is free of each of its GPUs, in thousandths.
+    pub fn gpu_shares(&self) -> impl Iterator<Item = i16> + 'a {
+        let count = gpu_count(self.total(Dimension::Gpus).0);
+        self.stock.gpus_of(self.lane).take(count)
+    }
+
+    #[must_use]
+    pub fn free_gpus(&self) -> GpuSlots {
+        let slot = |(gpu, share)| GpuSlot { gpu, share: Scalar(i64::from(share)) };
+        GpuSlots::new((0..).zip(self.gpu_shares()).map(slot))
     }
 
     #[must_use]

@@ -2,29 +2,44 @@
 
 use std::collections::BTreeMap;
 
+use model::{GpuSlots, WHOLE_GPU};
+
 use super::{Amounts, LANES};
 use crate::Dimension;
 
 /// The share of a dimension that the largest agent has; shares of the four dimensions add up to less than 2^22.
 const WHOLE: u32 = (1 << 20) - 1;
-/// The column of free ports, after those of the dimensions.
+/// The narrow columns, after those of cpus, memory and disk: whole free GPUs, free ports, and the largest free share of one GPU.
+pub(crate) const WHOLE_GPUS: usize = 3;
 pub(crate) const PORTS: usize = 4;
+pub(crate) const GPU_SHARE: usize = 5;
+pub(crate) const NARROW_COLUMNS: usize = 6;
+/// The dimensions that have a narrow column of their own.
+pub(crate) const NARROWED: [Dimension; 3] = [Dimension::Cpus, Dimension::Mem, Dimension::Disk];
 
 #[derive(Debug, Clone)]
 pub(crate) struct Stock {
     /// In thousandths; negative while an agent that came back smaller holds more than it has.
     pub(crate) free: [[i64; LANES]; 4],
-    /// The same, but at most `i32::MAX`, and then the number of free ports: narrow, so that a scan is fast.
-    pub(crate) fit: [[i32; LANES]; 5],
+    /// What a scan reads, narrow so that it is fast: cpus, memory and disk, but at most `i32::MAX`, then whole GPUs, ports and the
+    /// largest share of a GPU.
+    pub(crate) fit: [[i32; LANES]; NARROW_COLUMNS],
     /// The shares of all that is free, added up.
     pub(crate) vacancy: [u32; LANES],
     /// The part of `vacancy` that is GPUs.
     pub(crate) gpu_vacancy: [u32; LANES],
+    /// What is free of each GPU, in thousandths: by the GPU's number, for as many as an agent of the block has.
+    pub(crate) gpus: Vec<[i16; LANES]>,
 }
 
 impl Stock {
-    pub(crate) const EMPTY: Self =
-        Self { free: [[0; LANES]; 4], fit: [[0; LANES]; 5], vacancy: [0; LANES], gpu_vacancy: [0; LANES] };
+    pub(crate) const EMPTY: Self = Self {
+        free: [[0; LANES]; 4],
+        fit: [[0; LANES]; NARROW_COLUMNS],
+        vacancy: [0; LANES],
+        gpu_vacancy: [0; LANES],
+        gpus: Vec::new(),
+    };
 
     pub(crate) fn free(&self, lane: usize) -> Amounts {
         self.free.each_ref().map(|column| column[lane])
@@ -36,7 +51,9 @@ impl Stock {
         for (dimension, change) in change.into_iter().enumerate() {
             let free = &mut self.free[dimension][lane];
             *free = free.wrapping_add(change);
-            self.fit[dimension][lane] = narrow(*free);
+        }
+        for dimension in NARROWED {
+            self.fit[dimension as usize][lane] = narrow(self.free[dimension as usize][lane]);
         }
         self.weigh_lane(lane, scale);
     }
@@ -48,11 +65,57 @@ impl Stock {
         for column in &mut self.fit {
             column[lane] = 0;
         }
+        for column in &mut self.gpus {
+            column[lane] = 0;
+        }
         (self.vacancy[lane], self.gpu_vacancy[lane]) = (0, 0);
     }
 
     pub(crate) fn set_free_ports(&mut self, lane: usize, count: u32) {
         self.fit[PORTS][lane] = count as i32;
+    }
+
+    pub(crate) fn fits_of(&self, lane: usize) -> [i32; NARROW_COLUMNS] {
+        self.fit.each_ref().map(|column| column[lane])
+    }
+
+    /// What is free of each GPU of an agent.
+    pub(crate) fn gpus_of(&self, lane: usize) -> impl Iterator<Item = i16> + '_ {
+        self.gpus.iter().map(move |column| column[lane])
+    }
+
+    pub(crate) fn set_gpus(&mut self, lane: usize, free: &[i16]) {
+        if self.gpus.len() < free.len() {
+            self.gpus.resize(free.len(), [0; LANES]);
+        }
+        for (gpu, column) in self.gpus.iter_mut().enumerate() {
+            column[lane] = free.get(gpu).copied().unwrap_or(0);
+        }
+        self.count_gpus(lane);
+    }
+
+    pub(crate) fn take_gpus(&mut self, lane: usize, slots: &GpuSlots) {
+        for slot in slots.iter() {
+            if let Some(column) = self.gpus.get_mut(usize::from(slot.gpu)) {
+                column[lane] = (i64::from(column[lane]) - slot.share.0).clamp(0, WHOLE_GPU.0) as i16;
+            }
+        }
+        self.count_gpus(lane);
+    }
+
+    pub(crate) fn give_gpus_back(&mut self, lane: usize, slots: &GpuSlots) {
+        for slot in slots.iter() {
+            if let Some(column) = self.gpus.get_mut(usize::from(slot.gpu)) {
+                column[lane] = (i64::from(column[lane]) + slot.share.0).clamp(0, WHOLE_GPU.0) as i16;
+            }
+        }
+        self.count_gpus(lane);
+    }
+
+    fn count_gpus(&mut self, lane: usize) {
+        let whole = self.gpus_of(lane).filter(|free| i64::from(*free) >= WHOLE_GPU.0).count();
+        let share = self.gpus_of(lane).max().unwrap_or(0);
+        (self.fit[WHOLE_GPUS][lane], self.fit[GPU_SHARE][lane]) = (whole as i32, i32::from(share));
     }
 
     pub(crate) fn weigh(&mut self, scale: &Scale) {
@@ -68,14 +131,13 @@ impl Stock {
     }
 
     /// Whether the derived columns of a row are what they must be.
-    pub(crate) fn is_consistent(&self, lane: usize, free_ports: u32, scale: &Scale) -> bool {
+    pub(crate) fn is_consistent(&self, lane: usize, free_ports: u32, gpus: &[i16], scale: &Scale) -> bool {
         let mut fresh = self.clone();
         fresh.change(lane, [0; 4], scale);
         fresh.set_free_ports(lane, free_ports);
-        let derived = |stock: &Self| {
-            (stock.fit.each_ref().map(|column| column[lane]), stock.vacancy[lane], stock.gpu_vacancy[lane])
-        };
-        derived(&fresh) == derived(self)
+        fresh.set_gpus(lane, gpus);
+        let derived = |stock: &Self| (stock.fits_of(lane), stock.vacancy[lane], stock.gpu_vacancy[lane]);
+        derived(&fresh) == derived(self) && fresh.gpus_of(lane).eq(self.gpus_of(lane))
     }
 }
 
@@ -125,6 +187,10 @@ impl Scale {
             });
         }
         changed
+    }
+
+    pub(crate) fn largest(&self, dimension: Dimension) -> i64 {
+        self.largest[dimension as usize]
     }
 
     /// Nothing of a dimension is 0, what the largest agent has is [`WHOLE`]; more than it has counts as that.

@@ -1,9 +1,9 @@
 //! The agent with the least left over.
 
-use super::VACANCY_BITS;
-use crate::{Batch, Context, LANES, Node, Policy, Request, Score};
+use super::{SCORE_BITS, VACANCY_BITS};
+use crate::{Batch, Context, LANES, Node, Order, Policy, Ranking, Request, Score};
 
-/// Score: the highest one less what is left over after the placement, times 2^10.
+/// Score: the highest one less what is left over after the placement, times 2^9.
 ///
 /// Left over is the sum over cpus, mem, disk and GPUs of what stays free as a share of the largest agent's total, which
 /// counts 2^20 - 1: the agent's vacancy less the request's demand. Shares of the largest agent, not of the agent
@@ -13,8 +13,12 @@ use crate::{Batch, Context, LANES, Node, Policy, Request, Score};
 pub struct BestFit;
 
 impl Policy for BestFit {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "best-fit"
+    }
+
+    fn ranking(&self, _: &Request) -> Ranking {
+        Ranking::By(Order::LeastVacant)
     }
 
     fn score(&self, cx: &Context<'_>, _: &Request, node: Node<'_>) -> Score {
@@ -31,5 +35,5 @@ impl Policy for BestFit {
 
 /// Wraps for agents that are not feasible, whose scores do not count.
 fn score(vacancy: u32, demand: u32) -> Score {
-    Score(Score::MAX.0.wrapping_sub(vacancy.wrapping_sub(demand) << (u32::BITS - VACANCY_BITS)))
+    Score(Score::MAX.0.wrapping_sub(vacancy.wrapping_sub(demand) << (SCORE_BITS - VACANCY_BITS)))
 }

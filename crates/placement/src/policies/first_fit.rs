@@ -1,14 +1,18 @@
 //! The agent with the lowest id.
 
-use crate::{Batch, Context, LANES, Node, Policy, Request, Score};
+use crate::{Batch, Context, LANES, Node, Order, Policy, Ranking, Request, Score};
 
 /// Score: the highest one less the agent's number, so there are no ties.
 #[derive(Debug, Clone, Copy)]
 pub struct FirstFit;
 
 impl Policy for FirstFit {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "first-fit"
+    }
+
+    fn ranking(&self, _: &Request) -> Ranking {
+        Ranking::By(Order::Id)
     }
 
     fn score(&self, _: &Context<'_>, _: &Request, node: Node<'_>) -> Score {
@@ -23,5 +27,5 @@ impl Policy for FirstFit {
 }
 
 fn score(id: u32) -> Score {
-    Score(Score::MAX.0 - id)
+    Score(Score::MAX.0.saturating_sub(id))
 }

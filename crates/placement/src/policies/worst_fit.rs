@@ -1,12 +1,12 @@
 //! The agent with the fewest instances of the app, and among those the one with the most left over.
 
-use super::VACANCY_BITS;
-use crate::{Batch, Context, LANES, Node, Policy, Request, Score};
+use super::{SCORE_BITS, VACANCY_BITS};
+use crate::{Batch, Context, LANES, Node, Order, Policy, Ranking, Request, Score};
 
 /// From so many instances on, agents are no longer told apart by their number.
-const INSTANCES_COUNTED: u32 = (1 << (u32::BITS - VACANCY_BITS)) - 1;
+const INSTANCES_COUNTED: u32 = (1 << (SCORE_BITS - VACANCY_BITS)) - 1;
 
-/// Score: `(1023 - instances) * 2^22 + left over`, where instances are the app's own on the agent, at most 1023 of
+/// Score: `(511 - instances) * 2^22 + left over`, where instances are the app's own on the agent, at most 511 of
 /// them, and left over is as in [`crate::BestFit`]; but GPUs do not count for a request that wants none, so that such
 /// tasks are not drawn to the agents that have some.
 #[derive(Debug, Clone, Copy)]
@@ -16,8 +16,13 @@ pub struct WorstFit {
 }
 
 impl Policy for WorstFit {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         self.name
+    }
+
+    fn ranking(&self, request: &Request) -> Ranking {
+        let wants_gpus = request.gpus.0 > 0;
+        Ranking::ByInstancesThen(if wants_gpus { Order::MostVacant } else { Order::MostVacantButGpus })
     }
 
     fn score(&self, cx: &Context<'_>, request: &Request, node: Node<'_>) -> Score {

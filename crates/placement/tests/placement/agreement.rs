@@ -27,7 +27,7 @@ fn picky_score(_: &Resources, _: &Resources, _: &Request, own: u32, agent: Agent
 }
 
 impl Policy for Picky {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "picky"
     }
 
@@ -40,15 +40,27 @@ impl Policy for Picky {
     }
 }
 
-/// A policy in both forms.
-fn policies() -> Vec<(std::sync::Arc<dyn Policy>, reference::Score, Refusal)> {
-    let known = |name| by_name(name).expect("a policy of that name");
-    vec![
-        (known("first-fit"), reference::first_fit, |_| None),
-        (known("best-fit"), reference::best_fit, |_| None),
-        (known("spread"), reference::spread, |_| None),
-        (std::sync::Arc::new(Picky), picky_score, picky_refusal),
-    ]
+/// A policy, and how the reference decides in its place. Without that, a look at every agent is what it is held to.
+struct Known {
+    policy: std::sync::Arc<dyn Policy>,
+    reference: Option<(reference::Score, Refusal)>,
+}
+
+fn policies() -> Vec<Known> {
+    let built_in = |(name, _): &(&str, &str)| {
+        let reference: Option<(reference::Score, Refusal)> = match *name {
+            "best-fit" => Some((reference::best_fit, |_| None)),
+            "best-fit-gpu" => Some((reference::best_fit_gpu, |_| None)),
+            "dot-product" => Some((reference::dot_product, |_| None)),
+            "first-fit" => Some((reference::first_fit, |_| None)),
+            "l2-norm-greedy" => Some((reference::l2_norm_greedy, |_| None)),
+            "spread" | "worst-fit" => Some((reference::spread, |_| None)),
+            _ => None,
+        };
+        Known { policy: by_name(name).expect("a policy of that name"), reference }
+    };
+    let picky = Known { policy: std::sync::Arc::new(Picky), reference: Some((picky_score, picky_refusal)) };
+    placement::POLICIES.iter().map(built_in).chain([picky]).collect()
 }
 
 #[derive(Debug, Clone)]
@@ -62,6 +74,7 @@ enum Step {
     End { tasks: Vec<usize> },
     Offer { agent: usize },
     Close { offer: usize },
+    Ask { wanted: Wanted },
 }
 
 /// In which order a record tells of an acceptance.
@@ -107,6 +120,7 @@ impl Shape {
             disk: Scalar(self.disk),
             gpus: Scalar(self.gpus),
             ports: self.ports.parse().expect("ranges"),
+            gpu_slots: model::GpuSlots::none(),
         };
         let mut description = description(&format!("h{}", self.hostname), all);
         if self.has_engine {
@@ -143,7 +157,7 @@ fn shape() -> impl Strategy<Value = Shape> {
     (
         1..4_i64,
         disk,
-        prop_oneof![3 => Just(0), 1 => Just(2_000)],
+        prop_oneof![2 => Just(0), 1 => Just(2_000), 1 => Just(4_000), 1 => Just(1_500)],
         proptest::option::of(0..3_i64),
         0..40_usize,
         ports,
@@ -177,12 +191,16 @@ fn constraints() -> impl Strategy<Value = Vec<Constraint>> {
     prop_oneof![3 => Just(Vec::new()), 2 => vec(one, 1..3)]
 }
 
+fn gpus() -> impl Strategy<Value = i64> {
+    prop_oneof![6 => Just(0), 2 => Just(1_000), 1 => Just(300), 1 => Just(700), 1 => Just(2_000), 1 => Just(1_200)]
+}
+
 fn wanted() -> impl Strategy<Value = Wanted> {
     let port =
         prop_oneof![4 => Just(PortWanted::Any), 1 => Just(PortWanted::Fixed(80)), 1 => Just(PortWanted::Fixed(31_001))];
     let cpus = prop_oneof![Just(0_i64), Just(100), Just(500), Just(1_000), Just(5_000)];
     let disk = prop_oneof![4 => Just(0), 1 => Just(1_000), 1 => Just(2_500_000_000_000_i64)];
-    let amounts = (cpus, 0..3_i64, disk, prop_oneof![4 => Just(0), 1 => Just(1_000_i64)]);
+    let amounts = (cpus, 0..3_i64, disk, gpus());
     let is_container = prop_oneof![3 => Just(false), 1 => Just(true)];
     (0..3_usize, 1..4_u64, 0..4_u64, is_container, amounts, vec(port, 0..3), constraints(), 1..6_usize).prop_map(
         |(app, version, counted_since, is_container, (cpus, mem, disk, gpus), ports, constraints, count)| Wanted {
@@ -210,11 +228,12 @@ fn step() -> impl Strategy<Value = Step> {
         1 => any::<usize>().prop_map(|agent| Step::Disconnect { agent }),
         1 => any::<usize>().prop_map(|agent| Step::Remove { agent }),
         1 => (2..4_usize).prop_map(|every| Step::RemoveMany { every }),
-        8 => (0..4_usize, seed, vec(wanted(), 1..5), order)
+        8 => (any::<usize>(), seed, vec(wanted(), 1..5), order)
             .prop_map(|(policy, seed, requests, order)| Step::Place { policy, seed, requests, order }),
         3 => vec(any::<usize>(), 1..8).prop_map(|tasks| Step::End { tasks }),
         1 => any::<usize>().prop_map(|agent| Step::Offer { agent }),
         1 => any::<usize>().prop_map(|offer| Step::Close { offer }),
+        2 => wanted().prop_map(|wanted| Step::Ask { wanted }),
     ]
 }
 
@@ -273,6 +292,7 @@ impl Pair {
             Step::Place { policy, seed, requests, order } => self.place(*policy, *seed, requests, *order)?,
             Step::End { tasks } => tasks.iter().for_each(|index| self.end_task(*index)),
             Step::Offer { agent } => self.offer(*agent),
+            Step::Ask { wanted } => self.apply(&asked(&wanted.request(), wanted.count as u32)),
             Step::Close { offer } => {
                 let open: Vec<u64> = self.reference.offers.keys().map(|offer| offer.0).collect();
                 if let Some(offer) = offer.checked_rem(open.len()).map(|index| open[index]) {
@@ -307,6 +327,7 @@ impl Pair {
             let free = self.reference.free(node.agent());
             let of_node = placement::Dimension::ALL.map(|dimension| node.free(dimension));
             prop_assert_eq!(of_node, [free.cpus, free.mem, free.disk, free.gpus]);
+            prop_assert_eq!(node.free_gpus(), free.gpu_slots);
             prop_assert_eq!(self.view.free_ports(node.agent()), Some(&free.ports));
             prop_assert_eq!(node.hostname(), &self.reference.agents[&node.agent()].description.hostname);
         }
@@ -314,9 +335,13 @@ impl Pair {
     }
 
     fn place(&mut self, policy: usize, seed: u64, wanted: &[Wanted], order: Order) -> Result<(), TestCaseError> {
-        let (policy, score, refusal) = policies().swap_remove(policy);
-        let view = self.view.clone();
-        let mut scratch = Scratch::new(&view);
+        let mut known = policies();
+        let Known { policy, reference } = known.swap_remove(policy % known.len());
+        // The picture itself, so that what it keeps from decision to decision is kept here too.
+        let view = std::mem::take(&mut self.view);
+        // A clone keeps nothing: every agent is looked at.
+        let bare = view.clone();
+        let (mut scratch, mut simple) = (Scratch::new(&view), Scratch::new(&bare));
         // Interleaved, so that requests of one app meet others in between.
         let newest = wanted.iter().map(|wanted| wanted.version).max().unwrap_or_default();
         let rounds = wanted.iter().map(|wanted| wanted.count).max().unwrap_or_default();
@@ -326,23 +351,42 @@ impl Pair {
                 continue;
             }
             let request = wanted.request();
-            let expected = self.reference.place((policy.name(), score, refusal), seed, &request);
             let outcome = scratch.place(policy.as_ref(), seed, &request);
-            prop_assert_eq!(outcome.explanation(), &expected.1);
-            let filtered: u32 = expected.1.filtered.iter().map(|filtered| filtered.agents).sum();
-            prop_assert_eq!(expected.1.considered, expected.1.feasible + filtered);
-            let Outcome::Placed(placed) = outcome else {
-                prop_assert_eq!(None, expected.0);
+            let account = simple.place_with_account(policy.as_ref(), seed, &request);
+            prop_assert_eq!(scratch.check(), Vec::<String>::new());
+            if let Some((score, refusal)) = reference {
+                let expected = self.reference.place((policy.name(), score, refusal), seed, &request);
+                prop_assert_eq!(&choice(&account), &expected);
+            }
+            let explanation = account.explanation();
+            let filtered: u32 = explanation.filtered.iter().map(|filtered| filtered.agents).sum();
+            prop_assert_eq!(Some(explanation.considered - filtered), explanation.feasible);
+            let (Outcome::Placed(placed), Outcome::Placed(simply)) = (&outcome, &account) else {
+                prop_assert_eq!(outcome, account);
                 continue;
             };
-            prop_assert_eq!(Some(placed.agent), expected.0);
-            self.check_ports(&request, &placed)?;
+            prop_assert_eq!((placed.agent, &placed.host_ports), (simply.agent, &simply.host_ports));
+            prop_assert_eq!(&placed.gpu_slots, &simply.gpu_slots);
+            prop_assert_eq!(placed.explanation.score, simply.explanation.score);
+            self.check_ports(&request, placed)?;
+            self.check_gpus(&request, placed)?;
             self.next_offer += 1;
-            let launch = self.launch(&request, version(newest), &placed);
+            let launch = self.launch(&request, version(newest), placed);
             self.reference.apply(&launch);
             events.push(launch);
         }
+        drop(scratch);
+        self.view = view;
         self.tell(events, order);
+        Ok(())
+    }
+
+    fn check_gpus(&self, request: &Request, placed: &Placed) -> Result<(), TestCaseError> {
+        let free = self.reference.free(placed.agent).gpu_slots;
+        prop_assert_eq!(placed.gpu_slots.sum(), request.gpus);
+        prop_assert!(placed.gpu_slots.iter().all(|slot| free.of(slot.gpu) >= slot.share));
+        let parts = placed.gpu_slots.iter().filter(|slot| slot.share < model::WHOLE_GPU).count();
+        prop_assert!(parts <= 1);
         Ok(())
     }
 
@@ -386,7 +430,12 @@ impl Pair {
                 rows.push(disconnected(agent.0));
             }
         }
-        let place_of = |agent| Placed { agent, host_ports: Vec::new(), explanation: no_explanation() };
+        let place_of = |agent| Placed {
+            agent,
+            host_ports: Vec::new(),
+            gpu_slots: model::GpuSlots::none(),
+            explanation: no_explanation(),
+        };
         for (task, held) in &self.reference.tasks {
             let mut fresh =
                 launched(&task.0, 0, held.version, &request(held.app.as_str(), 0, 0), &place_of(held.agent));
@@ -396,6 +445,7 @@ impl Pair {
         for (OfferId(offer), (agent, left)) in &self.reference.offers {
             rows.push(offered(*offer, agent.0, left.clone()));
         }
+        rows.extend(self.reference.apps.values().cloned());
         let mut view = View::new();
         rows.iter().for_each(|event| view.apply(event));
         view
@@ -403,13 +453,13 @@ impl Pair {
 }
 
 fn no_explanation() -> model::Explanation {
-    model::Explanation { policy: String::new(), score: None, considered: 0, feasible: 0, filtered: Vec::new() }
+    model::Explanation { policy: String::new(), score: None, considered: 0, feasible: None, filtered: Vec::new() }
 }
 
-fn choice(outcome: Outcome) -> (Option<AgentId>, model::Explanation) {
+fn choice(outcome: &Outcome) -> (Option<AgentId>, model::Explanation) {
     match outcome {
-        Outcome::Placed(placed) => (Some(placed.agent), placed.explanation),
-        Outcome::Nowhere(explanation) => (None, explanation),
+        Outcome::Placed(placed) => (Some(placed.agent), placed.explanation.clone()),
+        Outcome::Nowhere(explanation) => (None, explanation.clone()),
     }
 }
 
@@ -437,7 +487,7 @@ proptest! {
     fn decisions_do_not_depend_on_history(
         shapes in vec(shape(), 1..5),
         steps in vec(step(), 1..40),
-        requests in vec((wanted(), any::<u64>(), 0..4_usize), 1..5),
+        requests in vec((wanted(), any::<u64>(), any::<usize>()), 1..5),
     ) {
         let mut pair = Pair::default();
         for index in 0..150 {
@@ -449,12 +499,13 @@ proptest! {
         let restored = pair.restored();
         let (mut lived, mut fresh) = (Scratch::new(&pair.view), Scratch::new(&restored));
         for (wanted, seed, policy) in &requests {
-            let (policy, ..) = policies().swap_remove(*policy);
+            let mut known = policies();
+            let Known { policy, .. } = known.swap_remove(*policy % known.len());
             for _ in 0..wanted.count {
                 // Which of its free ports an agent gives does depend on those it gave before, so none is wanted by number.
                 let request = Request { ports: any_ports(wanted.ports.len()), ..wanted.request() };
-                let of_lived = choice(lived.place(policy.as_ref(), *seed, &request));
-                prop_assert_eq!(of_lived, choice(fresh.place(policy.as_ref(), *seed, &request)));
+                let of_lived = lived.place(policy.as_ref(), *seed, &request);
+                prop_assert_eq!(choice(&of_lived), choice(&fresh.place(policy.as_ref(), *seed, &request)));
             }
         }
     }

@@ -1,11 +1,13 @@
 //! Clusters told as events, for the tests of this crate.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use model::{
-    AgentDescription, AgentId, AppId, AppVersion, AttributeValue, Attributes, Constraint, ConstraintOperator,
-    DisconnectReason, Event, Explanation, FrameworkId, LaunchedTask, OfferBatch, OfferId, OfferOutcome, PortRanges,
-    RemovalReason, Resources, Scalar, TaskId, TaskState, TaskStatus, Timestamp, Workload,
+    AgentDescription, AgentId, AppId, AppSpec, AppVersion, AttributeValue, Attributes, Backoff, Constraint,
+    ConstraintOperator, DisconnectReason, Event, Explanation, FrameworkId, Invocation, LaunchedTask, OfferBatch,
+    OfferId, OfferOutcome, PortRanges, RemovalReason, Resources, Scalar, TaskId, TaskState, TaskStatus, Timestamp,
+    Workload,
 };
 use placement::{Outcome, Placed, Policy, PortWanted, Request, Scratch, View};
 
@@ -87,6 +89,33 @@ pub(crate) fn any_ports(count: usize) -> Vec<PortWanted> {
     vec![PortWanted::Any; count]
 }
 
+/// An app whose instances are such requests, but for their ports.
+pub(crate) fn asked(request: &Request, instances: u32) -> Event {
+    let app = AppSpec {
+        id: request.app.clone(),
+        invocation: Invocation::ImageDefault,
+        instances,
+        resources: Resources {
+            cpus: request.cpus,
+            mem: request.mem,
+            disk: request.disk,
+            gpus: request.gpus,
+            ..Resources::default()
+        },
+        container: None,
+        user: None,
+        env: BTreeMap::new(),
+        labels: BTreeMap::new(),
+        ports: Vec::new(),
+        require_ports: false,
+        constraints: request.constraints.clone(),
+        dependencies: Vec::new(),
+        backoff: Backoff::default(),
+        kill_grace_ms: 0,
+    };
+    Event::AppChanged { app: Arc::new(app), version: version(1), config_version: version(1) }
+}
+
 /// The task that a placement leads to.
 pub(crate) fn launched(
     task: &str,
@@ -107,6 +136,7 @@ pub(crate) fn launched(
             disk: request.disk,
             gpus: request.gpus,
             ports: PortRanges::from_ports(placed.host_ports.iter().copied()),
+            gpu_slots: placed.gpu_slots.clone(),
         },
         host_ports: placed.host_ports.clone(),
         explanation: Some(placed.explanation.clone()),

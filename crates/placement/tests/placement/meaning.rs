@@ -2,7 +2,7 @@
 
 use model::ConstraintOperator::{Cluster, Like, Unique};
 use model::{AppVersion, Constraint, Event, OfferOutcome, Scalar};
-use placement::{ConstraintError, Outcome, PortWanted, Request, View, place, validate_constraint};
+use placement::{ConstraintError, Outcome, PortWanted, Request, Scratch, View, place, validate_constraint};
 
 use crate::cluster::*;
 
@@ -166,7 +166,10 @@ fn each_agent_is_counted_at_the_first_filter_that_it_fails() {
     view.apply(&disconnected(5));
     view.apply(&removed(6));
     let wanted = Request { disk: Scalar(500), ports: any_ports(2), ..request("web", 500, 500) };
-    let explained = |request: &Request| place(&view, policy("best-fit").as_ref(), 0, request).explanation().to_string();
+    let explained = |request: &Request| {
+        let outcome = Scratch::new(&view).place_with_account(policy("best-fit").as_ref(), 0, request);
+        outcome.explanation().to_string()
+    };
     let expected = "1 of 6 agents feasible: 1 AgentInactive, 1 InsufficientCpus, 1 InsufficientMemory, \
                     1 InsufficientDisk, 1 InsufficientPorts";
     assert_eq!(explained(&wanted), expected);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use model::{
     AgentDescription, AgentId, AppId, AppVersion, Constraint, ConstraintOperator, Event, Explanation, Filter, Filtered,
-    OfferId, PortRanges, Resources, Scalar, TaskId, Workload,
+    GpuSlot, GpuSlots, OfferId, PortRanges, Resources, Scalar, TaskId, Workload,
 };
 use placement::{PortWanted, Request};
 
@@ -13,6 +13,8 @@ pub(crate) struct Reference {
     pub(crate) agents: BTreeMap<AgentId, RefAgent>,
     pub(crate) tasks: BTreeMap<TaskId, RefTask>,
     pub(crate) offers: BTreeMap<OfferId, (AgentId, Resources)>,
+    /// What was asked for.
+    pub(crate) apps: BTreeMap<AppId, Event>,
 }
 
 #[derive(Clone)]
@@ -28,6 +30,9 @@ pub(crate) struct RefTask {
     pub(crate) version: AppVersion,
     pub(crate) resources: Resources,
 }
+
+/// The highest score.
+const HIGHEST: u32 = i32::MAX as u32;
 
 /// How the reference scores: `(free, largest, request, own instances, id)`.
 pub(crate) type Score = fn(&Resources, &Resources, &Request, u32, AgentId) -> u32;
@@ -73,6 +78,9 @@ impl Reference {
                 };
                 self.tasks.insert(task.id.clone(), held);
             }
+            Event::AppChanged { app, .. } => {
+                self.apps.insert(app.id.clone(), event.clone());
+            }
             Event::TaskStatusChanged { task, status, .. } if status.state.is_terminal() => {
                 self.tasks.remove(task);
             }
@@ -82,6 +90,7 @@ impl Reference {
 
     pub(crate) fn free(&self, agent: AgentId) -> Resources {
         let mut free = self.agents[&agent].description.resources.clone();
+        free.gpu_slots = gpus(free.gpus);
         let of_tasks = self.tasks.values().filter(|task| task.agent == agent).map(|task| &task.resources);
         let of_offers = self.offers.values().filter(|offer| offer.0 == agent).map(|offer| &offer.1);
         for held in of_tasks.chain(of_offers) {
@@ -110,12 +119,12 @@ impl Reference {
             }
         }
         let first = self.first_of_equals(seed);
-        let best = candidates.iter().min_by_key(|(agent, score)| (u32::MAX - score, *agent < first, *agent));
+        let best = candidates.iter().min_by_key(|(agent, score)| (HIGHEST - score, *agent < first, *agent));
         let explanation = Explanation {
             policy: policy.to_owned(),
             score: best.map(|(_, score)| i64::from(*score)),
             considered: self.agents.len() as u32,
-            feasible: candidates.len() as u32,
+            feasible: Some(candidates.len() as u32),
             filtered: failed
                 .into_iter()
                 .map(|((filter, _, detail), agents)| Filtered { filter, detail, agents })
@@ -171,7 +180,7 @@ impl Reference {
             (Filter::InsufficientCpus, lacks(free.cpus, request.cpus)),
             (Filter::InsufficientMemory, lacks(free.mem, request.mem)),
             (Filter::InsufficientDisk, lacks(free.disk, request.disk)),
-            (Filter::InsufficientGpus, lacks(free.gpus, request.gpus)),
+            (Filter::InsufficientGpus, request.gpus > Scalar::ZERO && !has_gpus(&free.gpu_slots, request.gpus)),
             (Filter::InsufficientPorts, !has_ports(&free.ports, &request.ports)),
         ];
         failures.into_iter().find(|(_, fails)| *fails).map(|(filter, _)| (filter, 0, None))
@@ -210,6 +219,24 @@ fn refused(reason: Option<&'static str>) -> Option<(Filter, usize, Option<String
     reason.map(|reason| (Filter::RefusedByPolicy, 0, Some(reason.to_owned())))
 }
 
+/// All GPUs of an agent, of which the last may be less than a whole one.
+fn gpus(total: Scalar) -> GpuSlots {
+    let share = |gpu: u16| GpuSlot { gpu, share: Scalar((total.0 - i64::from(gpu) * 1_000).min(1_000)) };
+    GpuSlots::new((0..64).map(share))
+}
+
+/// As many whole ones as are wanted, and another one for the rest.
+fn has_gpus(free: &GpuSlots, wanted: Scalar) -> bool {
+    let mut shares: Vec<i64> = free.iter().map(|slot| slot.share.0).collect();
+    for _ in 0..wanted.0 / 1_000 {
+        match shares.iter().position(|share| *share == 1_000) {
+            Some(whole) => shares.remove(whole),
+            None => return false,
+        };
+    }
+    wanted.0 % 1_000 == 0 || shares.iter().any(|share| *share >= wanted.0 % 1_000)
+}
+
 fn has_ports(free: &PortRanges, wanted: &[PortWanted]) -> bool {
     let fixed: Vec<u16> = wanted
         .iter()
@@ -241,15 +268,44 @@ fn left_over(free: &Resources, largest: &Resources, request: &Request) -> [u32; 
 }
 
 pub(crate) fn first_fit(_: &Resources, _: &Resources, _: &Request, _: u32, agent: AgentId) -> u32 {
-    u32::MAX - agent.0
+    HIGHEST - agent.0
 }
 
 pub(crate) fn best_fit(free: &Resources, largest: &Resources, request: &Request, _: u32, _: AgentId) -> u32 {
-    u32::MAX - left_over(free, largest, request).iter().sum::<u32>() * 1024
+    HIGHEST - left_over(free, largest, request).iter().sum::<u32>() * 512
 }
 
 pub(crate) fn spread(free: &Resources, largest: &Resources, request: &Request, own: u32, _: AgentId) -> u32 {
     let [cpus, mem, disk, gpus] = left_over(free, largest, request);
     let gpus = if request.gpus > Scalar::ZERO { gpus } else { 0 };
-    (1023 - own.min(1023)) * (1 << 22) + cpus + mem + disk + gpus
+    (511 - own.min(511)) * (1 << 22) + cpus + mem + disk + gpus
+}
+
+pub(crate) fn best_fit_gpu(free: &Resources, largest: &Resources, request: &Request, _: u32, _: AgentId) -> u32 {
+    let left = |free: Scalar, wanted: Scalar| i128::from((free.0 - wanted.0.max(0)).max(0));
+    let (cpus, gpus) = (left(free.cpus, request.cpus), left(free.gpus, request.gpus));
+    let (most_cpus, most_gpus) = (i128::from(largest.cpus.0.max(1)), i128::from(largest.gpus.0.max(1)));
+    let whole = 2 * most_cpus * most_gpus;
+    HIGHEST / 100 * (100 * (whole - cpus * most_gpus - gpus * most_cpus) / whole) as u32
+}
+
+pub(crate) fn dot_product(free: &Resources, largest: &Resources, request: &Request, _: u32, _: AgentId) -> u32 {
+    let products = pairs(free, largest, request).map(|(free, wanted)| free * wanted);
+    (products.iter().sum::<u64>() / 2_048) as u32
+}
+
+pub(crate) fn l2_norm_greedy(free: &Resources, largest: &Resources, request: &Request, _: u32, _: AgentId) -> u32 {
+    let squares = pairs(free, largest, request).map(|(free, wanted)| free.saturating_sub(wanted).pow(2));
+    HIGHEST - (squares.iter().sum::<u64>() / 2_048) as u32
+}
+
+/// What is free and what is wanted of each, as shares of the largest agent.
+fn pairs(free: &Resources, largest: &Resources, request: &Request) -> [(u64, u64); 4] {
+    let pair = |free, largest, wanted| (u64::from(share(free, largest)), u64::from(share(wanted, largest)));
+    [
+        pair(free.cpus, largest.cpus, request.cpus),
+        pair(free.mem, largest.mem, request.mem),
+        pair(free.disk, largest.disk, request.disk),
+        pair(free.gpus, largest.gpus, request.gpus),
+    ]
 }

@@ -3,8 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::{
-    AppId, AppSpec, Backoff, Constraint, ConstraintOperator, Invocation, Network, PortRanges, PortSpec, Resources,
-    Scalar,
+    AppId, AppSpec, Backoff, Constraint, ConstraintOperator, Invocation, Network, PortSpec, Resources, Scalar,
 };
 use serde_json::Value;
 
@@ -150,15 +149,15 @@ fn ports(
 fn resources(app: &Fields<'_>, problems: &mut Problems) -> Resources {
     let default = |decimal: super::Decimal| Scalar(decimal.thousandths());
     let gpus = app.scalar("gpus", problems).unwrap_or_default();
-    if gpus.0 % 1000 != 0 {
-        problems.add(app.at("gpus"), "must be a whole number");
+    if gpus.0 > 1000 && gpus.0 % 1000 != 0 {
+        problems.add(app.at("gpus"), "must be a whole number, or less than 1 for a share of one GPU");
     }
     Resources {
         cpus: app.scalar("cpus", problems).unwrap_or(default(DEFAULT_CPUS)),
         mem: app.scalar("mem", problems).unwrap_or(default(DEFAULT_MEM)),
         disk: app.scalar("disk", problems).unwrap_or_default(),
         gpus,
-        ports: PortRanges::default(),
+        ..Resources::default()
     }
 }
 

@@ -110,7 +110,7 @@ const ANY_ROLE: &str = "*";
 
 impl Serialize for WireList<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Resources { cpus, mem, disk, gpus, ports } = self.resources;
+        let Resources { cpus, mem, disk, gpus, ports, gpu_slots: _ } = self.resources;
         let mut list = serializer.serialize_seq(None)?;
         let entry = |name, r#type, scalar, ranges| Entry {
             name,

@@ -166,6 +166,7 @@ pub(crate) fn describe(hostname: &str, cpus: i64, mem: i64) -> AgentDescription 
             disk: Scalar::from_whole(10_000),
             gpus: Scalar::ZERO,
             ports: "31000-31099".parse().expect("ports"),
+            gpu_slots: model::GpuSlots::none(),
         },
         attributes: BTreeMap::new(),
         address: format!("{hostname}:5051"),

@@ -108,6 +108,7 @@ fn agent(number: u32) -> AgentDescription {
             disk: Scalar::from_whole(10_000),
             gpus: Scalar::ZERO,
             ports: "31000-31999".parse().expect("a range"),
+            gpu_slots: model::GpuSlots::none(),
         },
         attributes: BTreeMap::new(),
         address: format!("h{number}:5051"),

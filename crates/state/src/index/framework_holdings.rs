@@ -33,6 +33,7 @@ impl FrameworkHoldings {
                 disk: model::Scalar::ZERO,
                 gpus: model::Scalar::ZERO,
                 ports: model::PortRanges::none(),
+                gpu_slots: model::GpuSlots::none(),
             },
             offers: BTreeSet::new(),
             refused: BTreeSet::new(),

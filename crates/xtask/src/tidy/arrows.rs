@@ -12,7 +12,7 @@ use MayKnow::{Everything, Only};
 /// The crates that decide: no clock, no random source, no IO.
 pub(crate) const PURE: [&str; 4] = ["model", "placement", "scheduler", "state"];
 
-const ARROWS: [(&str, MayKnow); 16] = [
+const ARROWS: [(&str, MayKnow); 17] = [
     ("agent", Only(&["model", "protocol"])),
     ("api", Only(&["master", "model", "placement", "protocol", "scheduler", "state"])),
     ("bayplan", Everything),
@@ -28,6 +28,7 @@ const ARROWS: [(&str, MayKnow); 16] = [
     ("sim", Everything),
     ("snapshot", Only(&["model", "state"])),
     ("state", Only(&["model"])),
+    ("trace", Only(&["model", "placement"])),
     ("xtask", Only(&["model"])),
 ];
 

@@ -48,7 +48,7 @@ fn app() -> AppSpec {
 }
 
 fn explanation() -> Explanation {
-    Explanation { policy: "best-fit".into(), score: Some(7), considered: 2, feasible: 2, filtered: vec![] }
+    Explanation { policy: "best-fit".into(), score: Some(7), considered: 2, feasible: Some(2), filtered: vec![] }
 }
 
 fn description() -> AgentDescription {

@@ -1,0 +1,135 @@
+//! `bayplan placement …`
+
+use std::path::PathBuf;
+
+use clap::builder::RangedU64ValueParser;
+use clap::{Args, Subcommand};
+
+/// Look at placement: how an agent is chosen for a task
+#[derive(Debug, Subcommand)]
+#[command(after_help = "\
+Examples:
+  bayplan placement list
+  bayplan placement simulate --nodes examples/trace/nodes.csv --pods examples/trace/pods.csv")]
+pub(crate) enum Placement {
+    List(PlacementList),
+    Simulate(Box<Simulate>),
+}
+
+/// List the placement policies, and which one is active
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  bayplan placement list
+  bayplan dev --placement worst-fit     choose another one when a master starts")]
+pub(crate) struct PlacementList {}
+
+/// Try policies on a trace: which pods find a node, and how much of the GPUs is left in useless pieces
+///
+/// Pods arrive one after the other, none leaves, and what fits nowhere is not asked for again. What decides is what decides in
+/// a live cluster. The files are those of the openb trace: comma-separated, with a line of names on top.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  bayplan placement simulate --nodes examples/trace/nodes.csv --pods examples/trace/pods.csv
+  bayplan placement simulate --nodes nodes.csv --pods pods.csv --policy fgd,best-fit-gpu --seeds 42..47 --svg packing.svg
+  bayplan placement simulate --nodes openb_node_list_gpu_node.csv --pods openb_pod_list_default.csv \\
+      --arrivals arrival_default.csv --ties noderank_default.csv --policy fgd --json >fgd.json")]
+pub(crate) struct Simulate {
+    /// The nodes: sn, cpu_milli, memory_mib, gpu, model
+    #[arg(long, env = "BAYPLAN_SIMULATE_NODES", value_name = "FILE")]
+    pub(crate) nodes: PathBuf,
+
+    /// The pods: name, cpu_milli, memory_mib, num_gpu, gpu_milli, gpu_spec
+    #[arg(long, env = "BAYPLAN_SIMULATE_PODS", value_name = "FILE")]
+    pub(crate) pods: PathBuf,
+
+    /// In which order pods arrive: seed, pos, pod_name. Without it, an order drawn from each seed
+    #[arg(long, env = "BAYPLAN_SIMULATE_ARRIVALS", value_name = "FILE")]
+    pub(crate) arrivals: Option<PathBuf>,
+
+    /// Which of equal nodes comes first: seed, rank, node_sn. Without it, an order drawn from each seed
+    #[arg(long, env = "BAYPLAN_SIMULATE_TIES", value_name = "FILE")]
+    pub(crate) ties: Option<PathBuf>,
+
+    /// The policies, separated by commas; without it, all of them (see `bayplan placement list`)
+    #[arg(long, env = "BAYPLAN_SIMULATE_POLICY", value_name = "NAMES", value_delimiter = ',', value_parser = parse_policy)]
+    pub(crate) policy: Vec<String>,
+
+    /// The seeds, separated by commas, or from..to with the last one not included. Without it, all of --arrivals, or 0..3
+    #[arg(long, env = "BAYPLAN_SIMULATE_SEEDS", value_name = "SEEDS", value_parser = parse_seeds)]
+    pub(crate) seeds: Option<Seeds>,
+
+    /// How much arrives where no file says so, in percent of all GPUs (or cpus, where nobody wants GPUs)
+    #[arg(
+        long,
+        env = "BAYPLAN_SIMULATE_LOAD",
+        value_name = "PERCENT",
+        default_value_t = 130,
+        conflicts_with = "arrivals"
+    )]
+    #[arg(value_parser = RangedU64ValueParser::<u32>::new().range(1..=1_000))]
+    pub(crate) load: u32,
+
+    /// How many runs go on at the same time; one for each processor otherwise
+    #[arg(long, env = "BAYPLAN_SIMULATE_JOBS", value_name = "N")]
+    #[arg(value_parser = RangedU64ValueParser::<usize>::new().range(1..=1_024))]
+    pub(crate) jobs: Option<usize>,
+
+    /// Draw allocation and fragmentation over what has arrived into this file
+    #[arg(long, env = "BAYPLAN_SIMULATE_SVG", value_name = "FILE")]
+    pub(crate) svg: Option<PathBuf>,
+
+    /// Write where every pod went into this file: policy, seed, pos, pod, node
+    #[arg(long, env = "BAYPLAN_SIMULATE_PLACEMENTS", value_name = "FILE")]
+    pub(crate) placements: Option<PathBuf>,
+}
+
+/// In the order in which they were given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Seeds(pub(crate) Vec<u64>);
+
+/// More would be a mistake.
+const MOST_SEEDS: u64 = 100_000;
+
+fn parse_seeds(text: &str) -> Result<Seeds, String> {
+    let mut seeds = Vec::new();
+    for part in text.split(',') {
+        let number =
+            |text: &str| text.parse::<u64>().map_err(|_| format!("'{part}' is no seed, and no range such as 0..10"));
+        match part.split_once("..") {
+            None => seeds.push(number(part)?),
+            Some((from, to)) => {
+                let (from, to) = (number(from)?, number(to)?);
+                if to <= from || to - from > MOST_SEEDS {
+                    return Err(format!("'{part}' is no range of 1 to {MOST_SEEDS} seeds"));
+                }
+                seeds.extend(from..to);
+            }
+        }
+    }
+    Ok(Seeds(seeds))
+}
+
+fn parse_policy(name: &str) -> Result<String, String> {
+    match placement::by_name(name) {
+        Some(_) => Ok(name.to_owned()),
+        None => {
+            let known: Vec<&str> = placement::POLICIES.iter().map(|(name, _)| *name).collect();
+            Err(format!("there is no policy of that name; there are {}", known.join(", ")))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seeds_are_numbers_and_ranges() {
+        assert_eq!(parse_seeds("42..45,7"), Ok(Seeds(vec![42, 43, 44, 7])));
+        for wrong in ["", "x", "3..3", "5..1", "0..1000000", "1,,2"] {
+            assert!(parse_seeds(wrong).is_err(), "{wrong}");
+        }
+    }
+}

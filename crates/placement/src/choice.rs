@@ -1,0 +1,145 @@
+//! How an agent is chosen: by the fastest way that the policy's [`Ranking`] allows. All ways give the same answer as a look
+//! at every agent, which is [`scan`](crate::scan::scan).
+
+use model::WHOLE_GPU;
+
+use crate::Request;
+use crate::cache::Cache;
+use crate::columns::{LANES, Node};
+use crate::constraint::{Test, is_static};
+use crate::demand::Shape;
+use crate::ledger::Ledger;
+use crate::needs::Needs;
+use crate::order::{Order, Step};
+use crate::policy::{Context, Policy, Ranking, Score, Verdict};
+use crate::scan::scan;
+use crate::shapes::ShapeKey;
+
+/// One decision to be made.
+pub(crate) struct Question<'a> {
+    pub(crate) policy: &'a dyn Policy,
+    pub(crate) cx: &'a Context<'a>,
+    pub(crate) request: &'a Request,
+    pub(crate) needs: &'a Needs,
+    /// Of the request's constraints, in their order.
+    pub(crate) tests: &'a [Test],
+    /// Among equal scores the first row from here on wins, going round.
+    pub(crate) pivot: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Best {
+    pub(crate) row: usize,
+    pub(crate) score: Score,
+}
+
+impl Question<'_> {
+    /// What does not change while a row's free resources do.
+    fn may_go_to(&self, row: usize, ledger: &Ledger<'_>) -> bool {
+        let columns = ledger.columns;
+        (!self.needs.is_container || columns.runs_containers(row))
+            && self.tests.iter().all(|test| test.passes(columns, row))
+    }
+
+    /// Whether an agent that has what is needed in the narrow columns passes all other filters.
+    fn accepts(&self, row: usize, ledger: &Ledger<'_>) -> bool {
+        let (block, lane) = (row / LANES, row % LANES);
+        self.may_go_to(row, ledger)
+            && (!self.needs.is_more_than_narrow()
+                || self.needs.fit_beyond_narrow(ledger.stock(block), lane, ledger.ports(row)))
+            && self.policy.filter(self.cx, self.request, ledger.node(row)) == Verdict::Feasible
+    }
+
+    /// The score of an agent; None when it is not feasible.
+    pub(crate) fn score(&self, row: usize, ledger: &Ledger<'_>) -> Option<Score> {
+        let (block, lane) = (row / LANES, row % LANES);
+        let is_feasible = ledger.columns.is_active(row)
+            && self.needs.fit_narrow(&ledger.stock(block).fits_of(lane))
+            && self.accepts(row, ledger);
+        is_feasible.then(|| self.score_of(ledger.node(row)))
+    }
+
+    fn score_of(&self, node: Node<'_>) -> Score {
+        self.policy.score(self.cx, self.request, node).min(Score::MAX)
+    }
+}
+
+/// `wanted` is the number of the state of what is asked for.
+pub(crate) fn choose(question: &Question<'_>, ledger: &Ledger<'_>, cache: &mut Cache, wanted: u64) -> Option<Best> {
+    match question.policy.ranking(question.request) {
+        Ranking::Unknown => scan(question, ledger).best,
+        Ranking::ByShape => by_shape(question, ledger, cache, 0),
+        Ranking::ByShapeAndDemand => by_shape(question, ledger, cache, wanted),
+        Ranking::By(order) => by_order(question, ledger, cache, order, |_| false),
+        Ranking::ByInstancesThen(order) => {
+            let own = question.cx.own_rows();
+            let is_own = |row: usize| own.binary_search_by_key(&(row as u32), |(row, _)| *row).is_ok();
+            by_order(question, ledger, cache, order, is_own).or_else(|| best_of_own(question, ledger))
+        }
+    }
+}
+
+/// The first agent of an order that has room.
+fn by_order(
+    question: &Question<'_>,
+    ledger: &Ledger<'_>,
+    cache: &mut Cache,
+    order: Order,
+    is_passed_over: impl Fn(usize) -> bool,
+) -> Option<Best> {
+    let (ranked, changes) = cache.order(order);
+    ranked.catch_up(order, changes, ledger);
+    let accepts = |row: usize| !is_passed_over(row) && question.accepts(row, ledger);
+    let least = &question.needs.least;
+    // Who has less free than is needed in all cannot have room.
+    let start = if order == Order::LeastVacant { question.cx.demand() } else { 0 };
+    let mut found = ranked.first(Step { key: start, row: 0 }, None, least, accepts)?;
+    if found.row < question.pivot {
+        let from = Step { key: found.key, row: question.pivot };
+        found = ranked.first(from, found.key.checked_add(1), least, accepts).unwrap_or(found);
+    }
+    Some(Best { row: found.row, score: question.score_of(ledger.node(found.row)) })
+}
+
+/// All agents that have room have instances of the app already.
+fn best_of_own(question: &Question<'_>, ledger: &Ledger<'_>) -> Option<Best> {
+    let own = question.cx.own_rows();
+    let from_pivot = own.partition_point(|(row, _)| (*row as usize) < question.pivot);
+    let mut best: Option<Best> = None;
+    for (row, _) in own[from_pivot..].iter().chain(&own[..from_pivot]) {
+        let row = *row as usize;
+        if let Some(score) = question.score(row, ledger)
+            && best.is_none_or(|best| score > best.score)
+        {
+            best = Some(Best { row, score });
+        }
+    }
+    best
+}
+
+fn by_shape(question: &Question<'_>, ledger: &Ledger<'_>, cache: &mut Cache, wanted: u64) -> Option<Best> {
+    // What other agents have, or which ports are free, is no matter of shape.
+    if question.needs.has_fixed_ports() || !question.request.constraints.iter().all(is_static) {
+        return scan(question, ledger).best;
+    }
+    let request = question.request;
+    let key = ShapeKey {
+        shape: Shape::of(request),
+        ports: request.ports.len(),
+        wanted,
+        policy: question.policy.name().into(),
+    };
+    let rows = ledger.columns.rows();
+    let Some(scores) = cache.shapes.scores(&key, rows) else { return scan(question, ledger).best };
+    scores.catch_up(rows, &cache.changes, |row| question.score(row, ledger));
+    scores.best(question.pivot).map(|(row, score)| Best { row, score })
+}
+
+/// What a request needs of GPUs, as a number of them and how much of each.
+pub(crate) const fn gpus_wanted(gpus: i64) -> (i64, i64) {
+    match gpus {
+        ..=0 => (0, 0),
+        gpus if gpus < WHOLE_GPU.0 => (1, gpus),
+        gpus => (gpus / WHOLE_GPU.0, WHOLE_GPU.0),
+    }
+}
