@@ -83,7 +83,8 @@ fn pack_one(name: &str, seed: u64, trace: &Trace<'_>, progress: &Shown) -> Packe
     let policy = placement::by_name(name).expect("the command line was checked for its policies");
     let begun_at = Instant::now();
     let mut told = 0;
-    let run = trace::run(trace, policy.as_ref(), |arrived| {
+    let run = trace::run(trace, policy.as_ref(), |arrival| {
+        let arrived = arrival.number + 1;
         if arrived.is_multiple_of(ARRIVALS_PER_NEWS) || arrived == trace.arrivals.len() {
             progress.add(arrived - told, name, seed);
             told = arrived;

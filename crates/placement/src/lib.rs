@@ -56,7 +56,7 @@ pub use policies::{
 };
 pub use policy::{Batch, Context, Policy, Ranking, Score, Verdict};
 pub use request::{PortWanted, Request};
-pub use scratch::{Outcome, Placed, Scratch, place};
+pub use scratch::{Outcome, Placed, Scratch, place, score};
 pub use slots::Slots;
 pub use typical::{Stand, Typical, TypicalTask};
 pub use view::View;

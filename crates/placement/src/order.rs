@@ -112,6 +112,7 @@ pub(crate) struct Ranked {
     followed: Option<u64>,
     /// The first key of each run.
     firsts: Vec<u64>,
+    #[expect(clippy::vec_box, reason = "a run is 2 KB, and runs are put in and taken out in the middle")]
     runs: Vec<Box<Run>>,
     /// By row.
     keys: Vec<u64>,

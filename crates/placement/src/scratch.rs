@@ -13,9 +13,9 @@ use crate::choice::{Best, Question, choose};
 use crate::constraint::{Matched, Test};
 use crate::ledger::Ledger;
 use crate::needs::Needs;
-use crate::policy::{Context, Own, Policy, Ranking, count_in};
+use crate::policy::{Context, Own, Policy, Ranking, Score, count_in};
 use crate::scan::{pivot, scan};
-use crate::{Request, View};
+use crate::{Node, Request, View};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Placed {
@@ -80,6 +80,13 @@ struct Class {
     own: OnceCell<Vec<(u32, u32)>>,
 }
 
+/// The score of one agent for one placement; None when it is not feasible.
+#[must_use]
+pub fn score(view: &View, policy: &dyn Policy, seed: u64, request: &Request, agent: AgentId) -> Option<Score> {
+    let row = view.columns.row_of(agent)?;
+    Scratch::new(view).ask(policy, seed, request, |question, ledger, _, _| question.score(row, ledger))
+}
+
 /// One placement, with nothing to follow.
 #[must_use]
 pub fn place(view: &View, policy: &dyn Policy, seed: u64, request: &Request) -> Outcome {
@@ -108,6 +115,38 @@ impl<'a> Scratch<'a> {
 
     fn place_and_tell(&mut self, policy: &dyn Policy, seed: u64, request: &Request, account: Account) -> Outcome {
         let view = self.view;
+        let (best, explanation) = self.ask(policy, seed, request, |question, ledger, cache, wanted| {
+            let found = match account {
+                Account::Short => choose(question, ledger, cache, wanted).map(|best| (best, brief(policy, best, view))),
+                Account::Whole => None,
+            };
+            let (best, explanation) = match found {
+                Some((best, explanation)) => (Some(best), explanation),
+                None => {
+                    let found = scan(question, ledger);
+                    (found.best, found.explanation)
+                }
+            };
+            (best.map(|best| (best.row, gpus(question, ledger.node(best.row)))), explanation)
+        });
+        let Some((row, gpu_slots)) = best else { return Outcome::Nowhere(explanation) };
+        if let Some(app) = self.apps.get_mut(&request.app) {
+            app.follow(view, row);
+        }
+        let host_ports = self.ledger.take(row, request, &gpu_slots);
+        self.touch(row);
+        Outcome::Placed(Placed { agent: view.columns.agent_at(row), host_ports, gpu_slots, explanation })
+    }
+
+    /// Puts a decision as a question; the last argument of `answer` is the number of the state of what is asked for.
+    fn ask<T>(
+        &mut self,
+        policy: &dyn Policy,
+        seed: u64,
+        request: &Request,
+        answer: impl FnOnce(&Question<'_>, &Ledger<'_>, &mut Cache, u64) -> T,
+    ) -> T {
+        let view = self.view;
         let cache = self.cache.get_or_insert_with(|| view.cache.lend(&view.columns));
         if !self.apps.contains_key(&request.app) {
             self.apps.insert(request.app.clone(), App::default());
@@ -120,27 +159,8 @@ impl<'a> Scratch<'a> {
         };
         let cx = Context::new(seed, &view.columns.scale, request, app.own(view, request, class), &wanted);
         let (needs, tests) = (&Needs::of(request), app.classes[class].tests.as_slice());
-        let pivot = pivot(&view.columns, seed);
-        let question = Question { policy, cx: &cx, request, needs, tests, pivot };
-        let (best, explanation) = match account {
-            Account::Short => match choose(&question, &self.ledger, cache, revision) {
-                None => (None, scan(&question, &self.ledger).explanation),
-                Some(best) => (Some(best), brief(policy, best, view)),
-            },
-            Account::Whole => {
-                let found = scan(&question, &self.ledger);
-                (found.best, found.explanation)
-            }
-        };
-        let Some(best) = best else { return Outcome::Nowhere(explanation) };
-        let gpu_slots = match request.gpus.0 {
-            ..=0 => GpuSlots::none(),
-            _ => policy.gpus(&cx, request, self.ledger.node(best.row)).unwrap_or_default(),
-        };
-        app.follow(view, best.row);
-        let host_ports = self.ledger.take(best.row, request, &gpu_slots);
-        self.touch(best.row);
-        Outcome::Placed(Placed { agent: view.columns.agent_at(best.row), host_ports, gpu_slots, explanation })
+        let question = Question { policy, cx: &cx, request, needs, tests, pivot: pivot(&view.columns, seed) };
+        answer(&question, &self.ledger, cache, revision)
     }
 
     /// Gives back what a request got here, or holds in the view.
@@ -186,6 +206,18 @@ impl Drop for Scratch<'_> {
         }
         self.view.cache.take_back(cache);
     }
+}
+
+/// Which GPUs a request gets on the chosen agent. What a policy says counts only when it is what was asked for, and free.
+fn gpus(question: &Question<'_>, node: Node<'_>) -> GpuSlots {
+    let wanted = question.request.gpus;
+    if wanted.0 <= 0 {
+        return GpuSlots::none();
+    }
+    let free = node.free_gpus();
+    let is_right = |slots: &GpuSlots| slots.sum() == wanted && slots.iter().all(|slot| free.of(slot.gpu) >= slot.share);
+    let chosen = question.policy.gpus(question.cx, question.request, node).filter(is_right);
+    chosen.or_else(|| free.pick(wanted)).unwrap_or_default()
 }
 
 fn brief(policy: &dyn Policy, best: Best, view: &View) -> Explanation {

@@ -12,4 +12,4 @@ mod run;
 pub use columns::Column;
 pub use draw::{draw_arrivals, draw_ranks};
 pub use read::{Arrivals, Node, Pod, Ranks, Trace, TraceError, read_arrivals, read_nodes, read_pods, read_ranks};
-pub use run::{Point, Run, Step, run};
+pub use run::{Arrival, Point, Run, Step, run};

@@ -38,8 +38,16 @@ impl Run {
     }
 }
 
-/// `on_step` is told how many pods have arrived.
-pub fn run(trace: &Trace<'_>, policy: &dyn Policy, mut on_step: impl FnMut(usize)) -> Run {
+/// A pod that has arrived, and the cluster as it was before.
+pub struct Arrival<'a> {
+    pub number: usize,
+    pub view: &'a View,
+    pub request: &'a Request,
+    pub outcome: &'a Outcome,
+}
+
+/// `on_arrival` is told of every pod.
+pub fn run(trace: &Trace<'_>, policy: &dyn Policy, mut on_arrival: impl FnMut(&Arrival<'_>)) -> Run {
     let mut view = View::new();
     for (rank, node) in trace.ranks.iter().enumerate() {
         view.apply(&register(rank, &trace.nodes[*node]));
@@ -55,7 +63,10 @@ pub fn run(trace: &Trace<'_>, policy: &dyn Policy, mut on_step: impl FnMut(usize
         let app = apps.of_pod[*pod];
         let gpus = trace.pods[*pod].gpus_milli();
         arrived += gpus;
-        let node = match place(&view, policy, 0, &requests[app]) {
+        let request = &requests[app];
+        let outcome = place(&view, policy, 0, request);
+        on_arrival(&Arrival { number, view: &view, request, outcome: &outcome });
+        let node = match outcome {
             Outcome::Nowhere(_) => None,
             Outcome::Placed(placed) => {
                 let agent = placed.agent;
@@ -67,7 +78,6 @@ pub fn run(trace: &Trace<'_>, policy: &dyn Policy, mut on_step: impl FnMut(usize
         };
         run.steps.push(Step { pod: *pod, node });
         run.points.push(Point { arrived, allocated, fragmented: fragmentation.mean() });
-        on_step(number + 1);
     }
     run
 }

@@ -20,7 +20,7 @@ enum Decided {
     Recorded(Arc<Record>),
     NothingToDo,
     /// The batch is too full for the record. Nothing was applied; it is to be decided again.
-    NoRoom(Command),
+    NoRoom(Box<Command>),
 }
 
 impl<L: EventLog> Leader<L> {
@@ -51,7 +51,8 @@ impl<L: EventLog> Leader<L> {
         match self.decide(principal, kind, next) {
             Ok(Decided::Recorded(record)) => next.answer_with_record(reply, record),
             Ok(Decided::NothingToDo) => next.answer_without_record(reply, self.tip.seq, self.tip.epoch),
-            Ok(Decided::NoRoom(Command { principal, kind, .. })) => {
+            Ok(Decided::NoRoom(command)) => {
+                let Command { principal, kind, .. } = *command;
                 self.deferred.push_front(Submission { principal, kind, reply });
             }
             Err(why) => next.refuse(reply, why),
@@ -71,7 +72,7 @@ impl<L: EventLog> Leader<L> {
         let sealed = record.seal();
         if !self.has_room(next, sealed.bytes.len() + STATE_HASH_BYTES)? {
             next.is_closed = true;
-            return Ok(Decided::NoRoom(Arc::unwrap_or_clone(sealed.record).cause));
+            return Ok(Decided::NoRoom(Box::new(Arc::unwrap_or_clone(sealed.record).cause)));
         }
         let sealed = self.apply(sealed);
         self.tip = Tip { seq, epoch, hash: sealed.hash };
