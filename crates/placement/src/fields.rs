@@ -1,4 +1,4 @@
-//! What constraints look at: each agent's hostname and attributes, as columns of small numbers.
+//! What constraints look at: each agent's hostname, region, zone and attributes, as columns of small numbers.
 //!
 //! Equal texts of a field have equal numbers, so a constraint is judged once per distinct value, not once per agent.
 //! Must not know what a constraint is.
@@ -84,6 +84,7 @@ impl Default for Fields {
 
 impl Fields {
     pub(crate) fn by_name(&self, name: &str) -> Option<(usize, &Field)> {
+        let name = Constraint::field_of(name);
         self.0.iter().enumerate().find(|(_, field)| *field.name == *name)
     }
 
@@ -107,7 +108,8 @@ impl Fields {
         self.clear_row(row);
         self.0[HOSTNAME].set(row, &description.hostname);
         for (name, value) in &description.attributes {
-            if name != Constraint::HOSTNAME {
+            // Nobody can give an agent another hostname by giving it an attribute.
+            if Constraint::field_of(name) != Constraint::HOSTNAME {
                 self.set(row, name, &value.to_string());
             }
         }

@@ -10,7 +10,7 @@ use model::{AgentId, AppId, AppVersion, Constraint, Explanation, GpuSlots};
 
 use crate::cache::Cache;
 use crate::choice::{Best, Question, choose};
-use crate::constraint::{Matched, Test};
+use crate::constraint::{Matched, Test, without_wishes};
 use crate::ledger::Ledger;
 use crate::needs::Needs;
 use crate::policy::{Context, Own, Policy, Ranking, Score, count_in};
@@ -116,17 +116,13 @@ impl<'a> Scratch<'a> {
     fn place_and_tell(&mut self, policy: &dyn Policy, seed: u64, request: &Request, account: Account) -> Outcome {
         let view = self.view;
         let (best, explanation) = self.ask(policy, seed, request, |question, ledger, cache, wanted| {
-            let found = match account {
-                Account::Short => choose(question, ledger, cache, wanted).map(|best| (best, brief(policy, best, view))),
-                Account::Whole => None,
-            };
-            let (best, explanation) = match found {
-                Some((best, explanation)) => (Some(best), explanation),
-                None => {
-                    let found = scan(question, ledger);
-                    (found.best, found.explanation)
-                }
-            };
+            let mut decide = |question: &Question<'_>| decide(question, ledger, cache, wanted, account);
+            let (mut best, mut explanation) = decide(question);
+            if best.is_none()
+                && let Some(tests) = without_wishes(question.tests)
+            {
+                (best, explanation) = decide(&Question { tests: &tests, ..*question });
+            }
             (best.map(|best| (best.row, gpus(question, ledger.node(best.row)))), explanation)
         });
         let Some((row, gpu_slots)) = best else { return Outcome::Nowhere(explanation) };
@@ -220,14 +216,22 @@ fn gpus(question: &Question<'_>, node: Node<'_>) -> GpuSlots {
     chosen.or_else(|| free.pick(wanted)).unwrap_or_default()
 }
 
-fn brief(policy: &dyn Policy, best: Best, view: &View) -> Explanation {
-    Explanation {
-        policy: policy.name().to_owned(),
-        score: Some(i64::from(best.score.0)),
-        considered: view.columns.live(),
-        feasible: None,
-        filtered: Vec::new(),
+fn decide(
+    question: &Question<'_>,
+    ledger: &Ledger<'_>,
+    cache: &mut Cache,
+    wanted: u64,
+    account: Account,
+) -> (Option<Best>, Explanation) {
+    if account == Account::Short
+        && let Some(best) = choose(question, ledger, cache, wanted)
+    {
+        let policy = question.policy.name().to_owned();
+        let (score, considered) = (Some(i64::from(best.score.0)), ledger.columns.live());
+        return (Some(best), Explanation { policy, score, considered, feasible: None, filtered: Vec::new() });
     }
+    let found = scan(question, ledger);
+    (found.best, found.explanation)
 }
 
 impl App {
@@ -271,7 +275,7 @@ impl App {
     /// An instance that was placed here, or is in the view, has gone from this row. What constraints had learned of it cannot
     /// be taken back, so it is learned anew.
     fn unfollow(&mut self, row: usize) {
-        let has_followed = |class: &Class| class.tests.iter().any(Test::follows_placements);
+        let has_followed = |class: &Class| class.tests.iter().any(|test| !test.is_static());
         self.classes.retain(|class| !has_followed(class));
         if let Ok(index) = self.placed.binary_search_by_key(&(row as u32), |(row, _)| *row) {
             uncount(&mut self.placed, index);

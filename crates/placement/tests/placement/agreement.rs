@@ -7,6 +7,7 @@ use model::{
 use placement::{Context, Node, Outcome, Placed, Policy, PortWanted, Request, Score, Scratch, Verdict, View, by_name};
 use proptest::collection::vec;
 use proptest::prelude::*;
+use proptest::sample::select;
 
 use crate::cluster::*;
 use crate::reference::{self, Reference, Refusal};
@@ -127,10 +128,15 @@ impl Shape {
             description.containerizers.push("docker".to_owned());
         }
         if let Some(zone) = self.zone {
-            let both =
-                [("zone", AttributeValue::Text(format!("z{zone}"))), ("rack", AttributeValue::Scalar(Scalar(zone)))];
+            let attributes = [
+                ("zone", AttributeValue::Text(format!("z{zone}"))),
+                ("rack", AttributeValue::Scalar(Scalar::from_whole(zone))),
+                ("@region", AttributeValue::Text("z1".to_owned())),
+                ("@zone", AttributeValue::Text(format!("z{}", zone % 2))),
+                ("@hostname", AttributeValue::Text("not its name".to_owned())),
+            ];
             description.attributes =
-                both.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<Attributes>();
+                attributes.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<Attributes>();
         }
         description
     }
@@ -175,18 +181,17 @@ fn shape() -> impl Strategy<Value = Shape> {
 }
 
 fn constraints() -> impl Strategy<Value = Vec<Constraint>> {
-    let one = (
-        prop_oneof![Just("hostname"), Just("zone"), Just("rack"), Just("floor")],
-        prop_oneof![
-            Just(ConstraintOperator::Unique),
-            Just(ConstraintOperator::Cluster),
-            Just(ConstraintOperator::Like)
-        ],
-        prop_oneof![Just(None), Just(Some("z1")), Just(Some("1|2|z2")), Just(Some("h1.*|z.*")), Just(Some(""))],
-    );
-    let one = one.prop_map(|(field, operator, value)| match operator {
-        ConstraintOperator::Unique => constraint(field, operator, None),
-        ConstraintOperator::Cluster | ConstraintOperator::Like => constraint(field, operator, value),
+    let field = select(vec!["hostname", "@hostname", "@region", "@zone", "zone", "rack", "floor"]);
+    let one = (field, select(ConstraintOperator::ALL.to_vec())).prop_flat_map(|(field, operator)| {
+        let values: &[Option<&str>] = match operator {
+            ConstraintOperator::Unique => &[None],
+            ConstraintOperator::Cluster => &[None, Some(""), Some("z1"), Some("2")],
+            ConstraintOperator::GroupBy => &[None, None, Some(""), Some("1"), Some("2"), Some("4")],
+            ConstraintOperator::Like | ConstraintOperator::Unlike => &[Some("z1"), Some("1|2|z2"), Some("h1.*|z.*")],
+            ConstraintOperator::MaxPer => &[Some("1"), Some("2"), Some("5")],
+            ConstraintOperator::Is => &[Some("z1"), Some("1"), Some("2.0"), Some("1.0001"), Some("h3")],
+        };
+        select(values.to_vec()).prop_map(move |value| constraint(field, operator, value))
     });
     prop_oneof![3 => Just(Vec::new()), 2 => vec(one, 1..3)]
 }

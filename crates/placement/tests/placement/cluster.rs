@@ -85,6 +85,15 @@ pub(crate) fn constraint(field: &str, operator: ConstraintOperator, value: Optio
     Constraint { field: field.into(), operator, value: value.map(str::to_owned) }
 }
 
+pub(crate) fn with(request: &Request, constraints: &[Constraint]) -> Request {
+    Request { constraints: constraints.to_vec(), ..request.clone() }
+}
+
+pub(crate) fn sorted(mut agents: Vec<u32>) -> Vec<u32> {
+    agents.sort_unstable();
+    agents
+}
+
 pub(crate) fn any_ports(count: usize) -> Vec<PortWanted> {
     vec![PortWanted::Any; count]
 }

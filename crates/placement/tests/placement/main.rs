@@ -2,6 +2,7 @@
 
 mod agreement;
 mod cluster;
+mod constraints;
 mod laws;
 mod meaning;
 mod reference;

@@ -1,19 +1,10 @@
-//! What policies, constraints and filters mean, in examples.
+//! What policies and filters mean, in examples. Constraints have some of their own.
 
-use model::ConstraintOperator::{Cluster, Like, Unique};
-use model::{AppVersion, Constraint, Event, OfferOutcome, Scalar};
-use placement::{ConstraintError, Outcome, PortWanted, Request, Scratch, View, place, validate_constraint};
+use model::ConstraintOperator::{Cluster, Unique};
+use model::{AppVersion, Event, OfferOutcome, Scalar};
+use placement::{Outcome, PortWanted, Request, Scratch, View, place};
 
 use crate::cluster::*;
-
-fn with(request: &Request, constraints: &[Constraint]) -> Request {
-    Request { constraints: constraints.to_vec(), ..request.clone() }
-}
-
-fn sorted(mut agents: Vec<u32>) -> Vec<u32> {
-    agents.sort_unstable();
-    agents
-}
 
 fn placed(view: &View, name: &str, seed: u64, request: &Request) -> u32 {
     match place(view, policy(name).as_ref(), seed, request) {
@@ -117,33 +108,6 @@ fn unique_counts_running_tasks_until_they_end_and_only_versions_that_count() {
     assert_eq!(sorted(place_many(&view, "spread", &newer, 3).0), [0, 1]);
     view.apply(&ended("old-1", 1));
     assert_eq!(place_many(&view, "spread", &unique, 2).0, [1]);
-}
-
-#[test]
-fn cluster_and_like_look_at_attributes_and_agents_without_them_fail() {
-    let mut events = equal_agents(5);
-    for (agent, zone) in [(0, Some("b-1")), (1, Some("a-1")), (2, Some("a-2")), (3, Some("a-1")), (4, None)] {
-        let Event::AgentRegistered { description, .. } = &mut events[agent] else { panic!("agents only") };
-        description.attributes = zone.map(|zone| attributes(&[("zone", zone)])).unwrap_or_default();
-    }
-    let view = view(events);
-    let place = |constraints: &[Constraint], count| {
-        let request = with(&request("web", 100, 100_000), constraints);
-        let (agents, nowhere) = place_many(&view, "spread", &request, count);
-        (sorted(agents), nowhere.map(|explanation| explanation.to_string()))
-    };
-    assert_eq!(place(&[constraint("zone", Cluster, Some("a-1"))], 4), (vec![1, 1, 3, 3], None));
-    assert_eq!(place(&[constraint("zone", Like, Some("a-[12]"))], 3), (vec![1, 2, 3], None));
-    assert!(place(&[constraint("zone", Like, Some("a|b"))], 1).0.is_empty());
-    assert_eq!(place(&[constraint("zone", Unique, None)], 9).0.len(), 3);
-    // Seed 0 puts the first one into zone b-1, and all others must follow.
-    assert_eq!(place(&[constraint("zone", Cluster, None)], 3), (vec![0, 0, 0], None));
-    let none_fits = "0 of 5 agents feasible: 5 UnfulfilledConstraint (rack:LIKE:.*)";
-    assert_eq!(place(&[constraint("rack", Like, Some(".*"))], 1), (vec![], Some(none_fits.into())));
-    let two = [constraint("zone", Like, Some("a.*")), constraint("hostname", Unique, None)];
-    let expected = "0 of 5 agents feasible: 2 UnfulfilledConstraint (zone:LIKE:a.*), \
-                    3 UnfulfilledConstraint (hostname:UNIQUE)";
-    assert_eq!(place(&two, 4), (vec![1, 2, 3], Some(expected.into())));
 }
 
 #[test]
@@ -272,22 +236,4 @@ fn an_app_says_what_it_needs() {
     assert_eq!(wanted.ports, [PortWanted::Any, PortWanted::Fixed(80), PortWanted::Any]);
     app.require_ports = true;
     assert_eq!(Request::of_app(&app).ports, [PortWanted::Fixed(10_000), PortWanted::Fixed(80), PortWanted::Any]);
-}
-
-#[test]
-fn constraints_that_cannot_be_used_are_refused_with_the_reason() {
-    let refused = |field, operator, value| validate_constraint(&constraint(field, operator, value)).err();
-    assert_eq!(refused("hostname", Unique, None), None);
-    assert_eq!(refused("zone", Cluster, None), None);
-    assert_eq!(refused("zone", Like, Some("a-[0-9]+")), None);
-    assert_eq!(refused("zone", Like, Some(r"\w-\d+")), None, "the usual classes are there");
-    assert_eq!(refused(" ", Cluster, None), Some(ConstraintError::NoField));
-    assert_eq!(refused("zone", Unique, Some("a")), Some(ConstraintError::NeedlessValue("a".into())));
-    assert_eq!(refused("zone", Like, Some("")), Some(ConstraintError::NoPattern));
-    for pattern in ["a(", "a)(b", "(?x) a # b", "[", "(a{999}){999}"] {
-        let error = refused("zone", Like, Some(pattern));
-        assert!(matches!(error, Some(ConstraintError::BadPattern { .. })), "{pattern}: {error:?}");
-    }
-    let message = refused("zone", Like, Some("a(")).map(|error| error.to_string());
-    assert_eq!(message.as_deref(), Some("'a(' is not a regular expression: unclosed group"));
 }

@@ -99,18 +99,29 @@ impl Reference {
         free
     }
 
-    /// What is chosen, and the explanation.
+    /// What is chosen, and the explanation: with what `GROUP_BY` would like best, or without that when it is not to be had.
     pub(crate) fn place(
+        &self,
+        by: (&str, Score, Refusal),
+        seed: u64,
+        request: &Request,
+    ) -> (Option<AgentId>, Explanation) {
+        let (best, explanation) = self.attempt(by, seed, request, true);
+        if best.is_some() { (best, explanation) } else { self.attempt(by, seed, request, false) }
+    }
+
+    fn attempt(
         &self,
         (policy, score, refusal): (&str, Score, Refusal),
         seed: u64,
         request: &Request,
+        wishing: bool,
     ) -> (Option<AgentId>, Explanation) {
         let mut failed: BTreeMap<(Filter, usize, Option<String>), u32> = BTreeMap::new();
         let mut candidates = Vec::new();
         let largest = self.largest();
         for agent in self.agents.keys() {
-            match self.first_failure(*agent, request).or_else(|| refused(refusal(*agent))) {
+            match self.first_failure(*agent, request, wishing).or_else(|| refused(refusal(*agent))) {
                 Some(failure) => *failed.entry(failure).or_default() += 1,
                 None => {
                     let own = self.own(request).filter(|task| task.agent == *agent).count() as u32;
@@ -161,7 +172,12 @@ impl Reference {
         AgentId(lowest.0 + (mixed % (u64::from(highest.0 - lowest.0) + 1)) as u32)
     }
 
-    fn first_failure(&self, agent: AgentId, request: &Request) -> Option<(Filter, usize, Option<String>)> {
+    fn first_failure(
+        &self,
+        agent: AgentId,
+        request: &Request,
+        wishing: bool,
+    ) -> Option<(Filter, usize, Option<String>)> {
         if !self.agents[&agent].active {
             return Some((Filter::AgentInactive, 0, None));
         }
@@ -170,7 +186,7 @@ impl Reference {
             return Some((Filter::MissingContainerizer, 0, Some("docker".to_owned())));
         }
         for (index, constraint) in request.constraints.iter().enumerate() {
-            if !self.fulfils(agent, constraint, request) {
+            if !self.fulfils(agent, constraint, request, wishing) {
                 return Some((Filter::UnfulfilledConstraint, index, Some(constraint.to_string())));
             }
         }
@@ -189,22 +205,38 @@ impl Reference {
     fn field(&self, agent: AgentId, field: &str) -> Option<String> {
         let description = &self.agents.get(&agent)?.description;
         match field {
-            Constraint::HOSTNAME => Some(description.hostname.clone()),
+            "hostname" | "@hostname" => Some(description.hostname.clone()),
             _ => description.attributes.get(field).map(ToString::to_string),
         }
     }
 
-    fn fulfils(&self, agent: AgentId, constraint: &Constraint, request: &Request) -> bool {
-        let Some(text) = self.field(agent, &constraint.field) else { return false };
-        let of_own = |task: &RefTask| self.field(task.agent, &constraint.field);
+    fn fulfils(&self, agent: AgentId, constraint: &Constraint, request: &Request, wishing: bool) -> bool {
+        let Some(text) = self.field(agent, &constraint.field) else {
+            return constraint.operator == ConstraintOperator::Unlike;
+        };
+        let texts = self.own(request).map(|task| self.field(task.agent, &constraint.field));
+        let own: Vec<Option<String>> = texts.collect();
+        let standing_on = |text: &str| own.iter().filter(|own| own.as_deref() == Some(text)).count();
         let value = constraint.value.as_deref().unwrap_or_default();
         match constraint.operator {
-            ConstraintOperator::Unique => self.own(request).all(|task| of_own(task).as_ref() != Some(&text)),
-            ConstraintOperator::Cluster if value.is_empty() => {
-                self.own(request).all(|task| of_own(task).as_ref() == Some(&text))
-            }
+            ConstraintOperator::Unique => standing_on(&text) == 0,
+            ConstraintOperator::Cluster if value.is_empty() => own.len() == standing_on(&text),
             ConstraintOperator::Cluster => text == value,
             ConstraintOperator::Like => like(value, &text),
+            ConstraintOperator::Unlike => !like(value, &text),
+            ConstraintOperator::Is => text == value || is_number(value, &text),
+            ConstraintOperator::MaxPer => standing_on(&text) < value.parse().expect("a number"),
+            ConstraintOperator::GroupBy => {
+                let groups: BTreeSet<&str> = own.iter().flatten().map(String::as_str).collect();
+                let smallest = groups.iter().map(|group| standing_on(group)).min();
+                let connected = self.agents.iter().filter(|(_, agent)| agent.active);
+                let mut seen = connected.filter_map(|(agent, _)| self.field(*agent, &constraint.field));
+                if wishing && value.is_empty() && seen.any(|text| !groups.contains(text.as_str())) {
+                    return !groups.contains(text.as_str());
+                }
+                let are_enough = value.is_empty() || groups.len() >= value.parse().expect("a number");
+                !groups.contains(text.as_str()) || (are_enough && smallest == Some(standing_on(&text)))
+            }
         }
     }
 }
@@ -213,6 +245,12 @@ impl Reference {
 fn like(pattern: &str, text: &str) -> bool {
     let matches = |one: &str| one.strip_suffix(".*").map_or(one == text, |start| text.starts_with(start));
     pattern.split('|').any(matches)
+}
+
+/// The tests' numbers are not near the middle between two thousandths.
+fn is_number(value: &str, text: &str) -> bool {
+    let thousandths = |text: &str| text.parse::<f64>().ok().map(|number| (number * 1_000.0).round());
+    thousandths(value).is_some() && thousandths(value) == thousandths(text)
 }
 
 fn refused(reason: Option<&'static str>) -> Option<(Filter, usize, Option<String>)> {
