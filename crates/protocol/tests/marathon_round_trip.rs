@@ -33,8 +33,8 @@ fn invocation() -> impl Strategy<Value = Invocation> {
 }
 
 fn constraints() -> impl Strategy<Value = Vec<Constraint>> {
-    let operators = select(vec![ConstraintOperator::Unique, ConstraintOperator::Cluster, ConstraintOperator::Like]);
-    let one = ("[a-z]{1,8}", operators, option::of("[^\0]{1,8}")).prop_map(|(field, operator, value)| Constraint {
+    let operators = select(ConstraintOperator::ALL.to_vec());
+    let one = ("@?[a-z]{1,8}", operators, option::of("[^\0]{1,8}")).prop_map(|(field, operator, value)| Constraint {
         field,
         operator,
         value,

@@ -94,8 +94,8 @@ pub(super) const SECTIONS: &[Section] = &[
                 command: r#"curl -X PUT -H "Content-Type: application/json" HERE/v2/apps/hello -d '{"instances": 3}'"#,
             },
             Example {
-                about: "change the environment and where instances may run: UNIQUE, CLUSTER or LIKE of hostname or an \
-                        attribute",
+                about: "change the environment and where instances may run: UNIQUE, CLUSTER, GROUP_BY, LIKE, UNLIKE, MAX_PER \
+                        or IS of hostname, @region, @zone or an attribute",
                 command: r#"curl -X PUT -H "Content-Type: application/json" 'HERE/v2/apps/hello?force=true' -d '{
   "env": {"GREETING": "hi"}, "constraints": [["hostname", "LIKE", ".*"]]}'"#,
             },

@@ -63,7 +63,18 @@ fn table() -> Vec<Refused> {
             "/v2/apps",
             r#"{"id": "x", "cmd": "x", "constraints": [["hostname", "LIKE", "a("]]}"#,
             422,
-            invalid("/constraints(0)", "'a(' is not a regular expression: unclosed group"),
+            invalid("/constraints(0)", "hostname: 'a(' is not a regular expression: unclosed group"),
+        ),
+        refused(
+            "POST",
+            "/v2/apps",
+            r#"{"id": "x", "cmd": "x", "constraints": [["hostname", "UNIQUE"], ["@zone", "GROUP_BY", "-1"]]}"#,
+            422,
+            invalid(
+                "/constraints(1)",
+                "@zone: GROUP_BY needs a whole number from 1 to 2147483647, not '-1': how many values the field has at least, or \
+                 no value when nobody knows",
+            ),
         ),
         refused("POST", "/v2/apps", r#"{"id": "there", "cmd": "x"}"#, 409, message("App '/there' already exists")),
         refused(

@@ -203,7 +203,7 @@ fn constraints(app: &Fields<'_>, rule: ConstraintRule<'_>, problems: &mut Proble
     for (at, value) in &items {
         let Some(constraint) = constraint(at, value, problems) else { continue };
         if let Err(reason) = rule(&constraint) {
-            problems.add(at, reason);
+            problems.add(at, of_field(&constraint.field, &reason));
         }
         constraints.push(constraint);
     }
@@ -221,24 +221,25 @@ fn constraint(at: &str, value: &Value, problems: &mut Problems) -> Option<Constr
             return None;
         }
     };
-    if field.starts_with('@') {
-        problems.add(at, format!("the field '{field}' is not built yet: use hostname or an attribute"));
+    let Some(operator) = ConstraintOperator::by_name(operator) else {
+        problems.add(at, no_operator(field, operator));
         return None;
-    }
-    let operator = match operator {
-        "UNIQUE" => ConstraintOperator::Unique,
-        "CLUSTER" => ConstraintOperator::Cluster,
-        "LIKE" => ConstraintOperator::Like,
-        "GROUP_BY" | "UNLIKE" | "MAX_PER" | "IS" => {
-            problems.add(at, format!("{operator} is not built yet: use UNIQUE, CLUSTER or LIKE"));
-            return None;
-        }
-        other => {
-            problems.add(at, format!("the operator must be UNIQUE, CLUSTER or LIKE, not '{other}'"));
-            return None;
-        }
     };
     Some(Constraint { field: field.to_owned(), operator, value: value.map(ToOwned::to_owned) })
+}
+
+fn no_operator(field: &str, operator: &str) -> String {
+    // Marathon lets them pass at first, and fails later.
+    if let Some(meant) = ConstraintOperator::by_name(&operator.to_uppercase()) {
+        return of_field(field, &format!("operators are written in capitals: {}, not '{operator}'", meant.name()));
+    }
+    let [others @ .., last] = ConstraintOperator::ALL.map(ConstraintOperator::name);
+    of_field(field, &format!("the operator must be {} or {last}, not '{operator}'", others.join(", ")))
+}
+
+/// An app may have many constraints, and a path has only their numbers.
+fn of_field(field: &str, reason: &str) -> String {
+    if field.trim().is_empty() { reason.to_owned() } else { format!("{field}: {reason}") }
 }
 
 /// As `id`, a dependency may be written without the first slash. `../db` is next to the app itself.

@@ -42,8 +42,8 @@ pub struct AppDefinition {
     /// A whole number.
     #[serde(default)]
     pub gpus: Decimal,
-    /// Each is `[field, operator]` or `[field, operator, value]`. The field is `hostname` or an attribute of agents; the
-    /// operator is UNIQUE, CLUSTER or LIKE.
+    /// Each is `[field, operator]` or `[field, operator, value]`. The field is `hostname`, `@region`, `@zone` or an attribute of
+    /// agents; the operator is UNIQUE, CLUSTER, GROUP_BY, LIKE, UNLIKE, MAX_PER or IS.
     #[serde(default)]
     #[schemars(inner(length(min = 2, max = 3)))]
     pub constraints: Vec<Vec<String>>,
