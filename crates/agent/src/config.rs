@@ -4,11 +4,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use model::{AgentDescription, Attributes, Resources, Scalar};
+use model::{AgentDescription, Attributes, Constraint, Resources, Scalar};
 
 use crate::AgentError;
 use crate::containerizer::fake::FakeContainerizer;
-use crate::resources::{found_on_machine, parse_attributes, parse_resources};
+use crate::resources::{add_place, found_on_machine, parse_attributes, parse_resources};
 
 /// Where an agent listens when nothing else is said.
 pub const DEFAULT_LISTEN: SocketAddr =
@@ -30,6 +30,10 @@ pub struct Config {
     pub resources: Option<String>,
     /// `rack:r1;zone:z2`.
     pub attributes: Option<String>,
+    /// What constraints call `@region`.
+    pub region: Option<String>,
+    /// What constraints call `@zone`: where in the region.
+    pub zone: Option<String>,
     pub listen: SocketAddr,
     /// The program whose subcommand `supervise` is [`crate::supervise_main`]; this very program when None.
     pub supervisor: Option<PathBuf>,
@@ -77,6 +81,8 @@ impl Config {
             hostname: None,
             resources: None,
             attributes: None,
+            region: None,
+            zone: None,
             listen: DEFAULT_LISTEN,
             supervisor: None,
             cgroup_parent: None,
@@ -118,6 +124,12 @@ impl Config {
             false => listening.to_string(),
         };
         let mut attributes = self.attributes.as_deref().map_or_else(|| Ok(Attributes::new()), parse_attributes)?;
+        let places = [("region", Constraint::REGION, &self.region), ("zone", Constraint::ZONE, &self.zone)];
+        for (setting, field, place) in places {
+            if let Some(place) = place {
+                add_place(&mut attributes, setting, field, place)?;
+            }
+        }
         if matches!(self.containerizers, Containerizers::Fake(_)) {
             attributes.insert("virtual".to_owned(), model::AttributeValue::Scalar(Scalar::from_whole(1)));
         }
@@ -157,6 +169,22 @@ mod tests {
         guarded.check().expect("guarded");
         let described = Config { hostname: Some("a".to_owned()), ..guarded };
         assert_eq!(described.description(described.listen).map(|all| all.address).ok().as_deref(), Some("a:5051"));
+    }
+
+    #[test]
+    fn places_are_attributes_whose_names_nobody_else_can_give() {
+        let placed = Config {
+            attributes: Some("zone:cold".to_owned()),
+            region: Some("eu".to_owned()),
+            zone: Some(" 1.0 ".to_owned()),
+            ..config()
+        };
+        let described = placed.description(placed.listen).expect("a description").attributes;
+        let shown: Vec<String> = described.iter().map(|(name, value)| format!("{name}:{value}")).collect();
+        assert_eq!(shown, ["@region:eu", "@zone:1.0", "zone:cold"]);
+        let nowhere = Config { region: Some(" ".to_owned()), ..config() };
+        let refused = nowhere.description(nowhere.listen).map_err(|error| error.to_string());
+        assert_eq!(refused.err().as_deref(), Some("--region: is empty: name one, or leave it out"));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use model::{AttributeValue, Attributes, PortRange, PortRanges, Resources, Scalar};
+use model::{AttributeValue, Attributes, Constraint, PortRange, PortRanges, Resources, Scalar};
 
 use crate::AgentError;
 
@@ -47,7 +47,8 @@ fn quantity(text: &str) -> Result<Scalar, String> {
     Scalar::try_from_f64(number).map_err(|error| error.to_string())
 }
 
-/// Reads `rack:r1;zone:z2`. A value that is a number is one.
+/// Reads `rack:r1;zone:z2`. A value that is a number is one; ranges and sets are texts in which the order in which they were
+/// written does not show.
 pub(crate) fn parse_attributes(text: &str) -> Result<Attributes, AgentError> {
     let wrong = |reason: String| AgentError::Setting { setting: "attributes", reason };
     let mut attributes = Attributes::new();
@@ -56,12 +57,52 @@ pub(crate) fn parse_attributes(text: &str) -> Result<Attributes, AgentError> {
             Some((name, value)) if !name.trim().is_empty() => (name.trim(), value.trim()),
             _ => return Err(wrong(format!("'{part}' is not NAME:VALUE; an example is rack:r1;zone:z2"))),
         };
-        let value = quantity(value).map_or_else(|_| AttributeValue::Text(value.to_owned()), AttributeValue::Scalar);
+        if name.starts_with(Constraint::RESERVED) {
+            let way_out = "say where the agent is with --region and --zone, and choose another name for anything else";
+            return Err(wrong(format!("the name '{name}' begins with '{}': {way_out}", Constraint::RESERVED)));
+        }
+        let value = quantity(value).map_or_else(|_| AttributeValue::Text(in_order(value)), AttributeValue::Scalar);
         if attributes.insert(name.to_owned(), value).is_some() {
             return Err(wrong(format!("{name} is given twice")));
         }
     }
     Ok(attributes)
+}
+
+/// Ranges `[1-2,5-9]` and sets `{a,b}` as constraints compare them: in order, without spaces. Any other text stays as it is.
+fn in_order(text: &str) -> String {
+    if let Some(items) = text.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) {
+        let mut items: Vec<&str> = items.split(',').map(str::trim).collect();
+        items.sort_unstable();
+        return format!("{{{}}}", items.join(","));
+    }
+    let ranges = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    let range = |range: &str| {
+        let (begin, end) = range.split_once('-')?;
+        Some((begin.trim().parse::<u64>().ok()?, end.trim().parse::<u64>().ok()?))
+    };
+    let Some(mut ranges) = ranges.and_then(|ranges| ranges.split(',').map(range).collect::<Option<Vec<_>>>()) else {
+        return text.to_owned();
+    };
+    ranges.sort_unstable();
+    let ranges: Vec<String> = ranges.iter().map(|(begin, end)| format!("{begin}-{end}")).collect();
+    format!("[{}]", ranges.join(","))
+}
+
+/// Where the agent is, among its attributes.
+pub(crate) fn add_place(
+    attributes: &mut Attributes,
+    setting: &'static str,
+    field: &str,
+    place: &str,
+) -> Result<(), AgentError> {
+    let place = place.trim();
+    if place.is_empty() {
+        let reason = "is empty: name one, or leave it out".to_owned();
+        return Err(AgentError::Setting { setting, reason });
+    }
+    attributes.insert(field.to_owned(), AttributeValue::Text(place.to_owned()));
+    Ok(())
 }
 
 /// What this machine has, less a reserve for the system. `folder` is where the sandboxes will be.
@@ -134,6 +175,31 @@ mod tests {
         assert_eq!(shown, ["host=a:b", "rack=r1", "weight=1.5"]);
         assert_eq!(attributes["weight"], AttributeValue::Scalar(Scalar(1500)));
         assert!(parse_attributes("rack").is_err());
+    }
+
+    #[test]
+    fn names_of_places_are_not_for_attributes() {
+        for name in ["@zone", "@hostname", "@any"] {
+            let refused = parse_attributes(&format!("rack:r1;{name}:x")).map_err(|error| error.to_string());
+            let expected = format!(
+                "--attributes: the name '{name}' begins with '@': say where the agent is with --region and --zone, and \
+                 choose another name for anything else"
+            );
+            assert_eq!(refused, Err(expected));
+        }
+    }
+
+    #[test]
+    fn ranges_and_sets_are_told_in_order() {
+        for (text, told) in [
+            ("[9-12, 1-3]", "[1-3,9-12]"),
+            ("[100-200]", "[100-200]"),
+            ("{b, a}", "{a,b}"),
+            ("[a-b]", "[a-b]"),
+            ("r1", "r1"),
+        ] {
+            assert_eq!(in_order(text), told);
+        }
     }
 
     #[test]

@@ -174,7 +174,8 @@ const AGENT_HELP: &str = "\
 Examples:
   bayplan agent --master http://10.0.0.1:5050 --listen 10.0.0.7:5051 --token-file /etc/bayplan/token
   bayplan agent --work-dir /tmp/a2 --listen 127.0.0.1:5052 --hostname a2 \\
-      --resources 'cpus:2;mem:1024;ports:[32000-32499]' --attributes 'rack:r1'
+      --resources 'cpus:2;mem:1024;ports:[32000-32499]' --attributes 'rack:r1' \\
+      --region eu-west --zone eu-west-a
   bayplan agent list
 
 Tasks go on when the agent ends; the next agent in the same folder finds them. An agent that is to leave for good
@@ -230,6 +231,14 @@ pub(crate) struct Machine {
     /// What constraints can ask for, such as 'rack:r1;zone:z2'
     #[arg(long, env = "BAYPLAN_ATTRIBUTES", value_name = "ATTRIBUTES")]
     pub(crate) attributes: Option<String>,
+
+    /// The region it is in, such as 'eu-west': the field '@region' of constraints
+    #[arg(long, env = "BAYPLAN_REGION", value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) region: Option<String>,
+
+    /// The zone of the region, such as 'eu-west-a': the field '@zone' of constraints
+    #[arg(long, env = "BAYPLAN_ZONE", value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) zone: Option<String>,
 
     /// The Docker engine: auto (DOCKER_HOST, or the usual socket when there is one), off, or its address
     #[arg(long, env = "BAYPLAN_DOCKER", value_name = "ENGINE", default_value = "auto", value_parser = parse_docker)]

@@ -52,6 +52,8 @@ pub(super) fn configure(defaults: Config, machine: Machine, token: Option<Token>
         hostname: machine.hostname,
         resources: machine.resources,
         attributes: machine.attributes,
+        region: machine.region,
+        zone: machine.zone,
         cgroup_parent: machine.cgroup_parent,
         containerizers: Containerizers::Real { docker: machine.docker },
         ..defaults
