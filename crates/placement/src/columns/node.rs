@@ -1,6 +1,6 @@
 //! One agent, as policies and tools see it.
 
-use model::{AgentId, GpuSlot, GpuSlots, Scalar};
+use model::{AgentId, Constraint, GpuSlot, GpuSlots, Scalar};
 
 use super::{Columns, PORTS, Roster, Stock};
 use crate::Dimension;
@@ -51,6 +51,7 @@ impl<'a> Node<'a> {
 
     #[must_use]
     pub fn field(&self, name: &str) -> Option<&'a str> {
+        let name = Constraint::field_of(name);
         self.fields().find(|(field, _)| *field == name).map(|(_, text)| text)
     }
 
