@@ -5,9 +5,17 @@ use crate::harness::{Cluster, Node, eventually};
 fn start() -> (Cluster, [Node; 3]) {
     let cluster = Cluster::master(&["--placement", "spread"]);
     let agents = [
-        cluster.join("c1", "44700-44719", &["--attributes", "rack:r1;zone:west"]),
-        cluster.join("c2", "44720-44739", &["--attributes", "rack:r1;zone:east"]),
-        cluster.join("c3", "44740-44759", &["--attributes", "rack:r2;zone:east"]),
+        cluster.join(
+            "c1",
+            "44700-44719",
+            &["--attributes", "rack:r1;zone:west;level:1", "--region", "eu", "--zone", "eu-a"],
+        ),
+        cluster.join(
+            "c2",
+            "44720-44739",
+            &["--attributes", "rack:r1;zone:east;level:0.8", "--region", "eu", "--zone", "eu-b"],
+        ),
+        cluster.join("c3", "44740-44759", &["--attributes", "rack:r2;zone:east", "--region", "us", "--zone", "us-a"]),
     ];
     cluster.wait_for_agents(3);
     (cluster, agents)
@@ -29,6 +37,13 @@ fn tasks_land_where_their_constraints_let_them() {
         ("like-host", r#"["hostname", "LIKE", "c[13]"]"#, 4, [2, 0, 2]),
         ("like-rack", r#"["rack", "LIKE", "r1"]"#, 4, [2, 2, 0]),
         ("cluster-rack", r#"["rack", "CLUSTER", "r2"]"#, 3, [0, 0, 3]),
+        ("unlike-rack", r#"["rack", "UNLIKE", "r1"]"#, 2, [0, 0, 2]),
+        ("unlike-level", r#"["level", "UNLIKE", "1"], ["hostname", "UNIQUE"]"#, 2, [0, 1, 1]),
+        ("is-level", r#"["level", "IS", "0.80"]"#, 2, [0, 2, 0]),
+        ("is-region", r#"["@region", "IS", "us"]"#, 2, [0, 0, 2]),
+        ("max-per-host", r#"["@hostname", "MAX_PER", "2"]"#, 6, [2, 2, 2]),
+        ("group-by-zone", r#"["@zone", "GROUP_BY", "3"]"#, 3, [1, 1, 1]),
+        ("group-by-host", r#"["@region", "LIKE", "eu"], ["hostname", "GROUP_BY"]"#, 2, [1, 1, 0]),
         ("two-at-once", r#"["rack", "LIKE", "r1"], ["zone", "LIKE", "east"]"#, 2, [0, 2, 0]),
     ];
     for (id, constraints, instances, _) in cases {
