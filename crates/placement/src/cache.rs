@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::columns::Columns;
 use crate::demand::Demand;
+use crate::hints::Hints;
 use crate::ledger::Ledger;
 use crate::order::{Order, Ranked};
 use crate::shapes::Shapes;
@@ -59,6 +60,7 @@ pub(crate) struct Cache {
     generation: u64,
     pub(crate) orders: Vec<(Order, Ranked)>,
     pub(crate) shapes: Shapes,
+    pub(crate) hints: Hints,
     /// The revisions of the demand and of the agents that `wanted` is made from.
     wanted_of: Option<(u64, u64)>,
     wanted: Arc<Wanted>,
@@ -72,6 +74,7 @@ impl Cache {
             self.generation = columns.generation;
             self.orders.clear();
             self.shapes.clear();
+            self.hints = Hints::default();
             self.wanted_of = None;
         }
     }
@@ -96,13 +99,13 @@ impl Cache {
         orders.iter_mut().filter_map(check).collect()
     }
 
-    /// The agents in an order, as of the last time that somebody asked.
-    pub(crate) fn order(&mut self, order: Order) -> (&mut Ranked, &Changes) {
+    /// The agents in an order, as of the last time that somebody asked, what has changed since, and where requests found theirs.
+    pub(crate) fn order(&mut self, order: Order) -> (&mut Ranked, &Changes, &mut Hints) {
         let index = self.orders.iter().position(|(known, _)| *known == order).unwrap_or_else(|| {
             self.orders.push((order, Ranked::default()));
             self.orders.len() - 1
         });
-        (&mut self.orders[index].1, &self.changes)
+        (&mut self.orders[index].1, &self.changes, &mut self.hints)
     }
 }
 

@@ -50,6 +50,17 @@ impl Question<'_> {
             && self.policy.filter(self.cx, self.request, ledger.node(row)) == Verdict::Feasible
     }
 
+    /// What it has in common with requests that are decided alike; None when it depends on what other agents have, or on which
+    /// ports are free.
+    fn shape(&self, wanted: u64) -> Option<ShapeKey> {
+        let request = self.request;
+        if self.needs.has_fixed_ports() || !request.constraints.iter().all(is_static) {
+            return None;
+        }
+        let (shape, ports, policy) = (Shape::of(request), request.ports.len(), self.policy.name().into());
+        Some(ShapeKey { shape, ports, wanted, policy })
+    }
+
     /// The score of an agent; None when it is not feasible.
     pub(crate) fn score(&self, row: usize, ledger: &Ledger<'_>) -> Option<Score> {
         let (block, lane) = (row / LANES, row % LANES);
@@ -70,11 +81,11 @@ pub(crate) fn choose(question: &Question<'_>, ledger: &Ledger<'_>, cache: &mut C
         Ranking::Unknown => scan(question, ledger).best,
         Ranking::ByShape => by_shape(question, ledger, cache, 0),
         Ranking::ByShapeAndDemand => by_shape(question, ledger, cache, wanted),
-        Ranking::By(order) => by_order(question, ledger, cache, order, |_| false),
+        Ranking::By(order) => by_order(question, ledger, cache, order, false, |_| false),
         Ranking::ByInstancesThen(order) => {
             let own = question.cx.own_rows();
             let is_own = |row: usize| own.binary_search_by_key(&(row as u32), |(row, _)| *row).is_ok();
-            by_order(question, ledger, cache, order, is_own).or_else(|| best_of_own(question, ledger))
+            by_order(question, ledger, cache, order, true, is_own).or_else(|| best_of_own(question, ledger))
         }
     }
 }
@@ -85,15 +96,29 @@ fn by_order(
     ledger: &Ledger<'_>,
     cache: &mut Cache,
     order: Order,
+    depends_on_app: bool,
     is_passed_over: impl Fn(usize) -> bool,
 ) -> Option<Best> {
-    let (ranked, changes) = cache.order(order);
+    let (ranked, changes, hints) = cache.order(order);
     ranked.catch_up(order, changes, ledger);
     let accepts = |row: usize| !is_passed_over(row) && question.accepts(row, ledger);
     let least = &question.needs.least;
     // Who has less free than is needed in all cannot have room.
-    let start = if order == Order::LeastVacant { question.cx.demand() } else { 0 };
-    let mut found = ranked.first(Step { key: start, row: 0 }, None, least, accepts)?;
+    let mut start = if order == Order::LeastVacant { question.cx.demand() } else { 0 };
+    let shape = question.shape(0).filter(|_| !depends_on_app);
+    if let Some(shape) = &shape {
+        let key_of = |row: usize| {
+            let stock = ledger.stock(row / LANES);
+            let has_room = ledger.columns.is_active(row) && question.needs.fit_narrow(&stock.fits_of(row % LANES));
+            has_room.then(|| order.key(stock, row))
+        };
+        start = start.max(hints.start(shape, changes, key_of));
+    }
+    let first = ranked.first(Step { key: start, row: 0 }, None, least, accepts);
+    if let Some(shape) = shape {
+        hints.set(shape, changes, first.map_or(u32::MAX, |step| step.key));
+    }
+    let mut found = first?;
     if found.row < question.pivot {
         let from = Step { key: found.key, row: question.pivot };
         found = ranked.first(from, found.key.checked_add(1), least, accepts).unwrap_or(found);
@@ -118,17 +143,7 @@ fn best_of_own(question: &Question<'_>, ledger: &Ledger<'_>) -> Option<Best> {
 }
 
 fn by_shape(question: &Question<'_>, ledger: &Ledger<'_>, cache: &mut Cache, wanted: u64) -> Option<Best> {
-    // What other agents have, or which ports are free, is no matter of shape.
-    if question.needs.has_fixed_ports() || !question.request.constraints.iter().all(is_static) {
-        return scan(question, ledger).best;
-    }
-    let request = question.request;
-    let key = ShapeKey {
-        shape: Shape::of(request),
-        ports: request.ports.len(),
-        wanted,
-        policy: question.policy.name().into(),
-    };
+    let Some(key) = question.shape(wanted) else { return scan(question, ledger).best };
     let rows = ledger.columns.rows();
     let Some(scores) = cache.shapes.scores(&key, rows) else { return scan(question, ledger).best };
     scores.catch_up(rows, &cache.changes, |row| question.score(row, ledger));

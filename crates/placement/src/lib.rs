@@ -30,6 +30,7 @@ mod demand;
 mod fields;
 mod fragmentation;
 mod gpus;
+mod hints;
 mod ledger;
 mod needs;
 mod order;

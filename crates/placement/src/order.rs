@@ -22,7 +22,7 @@ pub enum Order {
 }
 
 impl Order {
-    fn key(self, stock: &Stock, row: usize) -> u32 {
+    pub(crate) fn key(self, stock: &Stock, row: usize) -> u32 {
         let lane = row % LANES;
         match self {
             Self::Id => row as u32,
