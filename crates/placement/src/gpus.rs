@@ -87,10 +87,13 @@ impl AgentGpus {
     pub(crate) fn free(&self) -> Vec<i16> {
         let has = |gpu: usize| (self.total - gpu as i64 * WHOLE_GPU.0).min(WHOLE_GPU.0);
         let held = |gpu: usize| self.held.get(gpu).copied().unwrap_or(0);
-        let mut free: Vec<i16> = (0..gpu_count(self.total))
-            .map(|gpu| has(gpu).saturating_sub(held(gpu)).clamp(0, WHOLE_GPU.0) as i16)
-            .collect();
-        let mut unslotted = self.unslotted;
+        let count = gpu_count(self.total);
+        let left = |gpu: usize| has(gpu).saturating_sub(held(gpu)).clamp(0, WHOLE_GPU.0) as i16;
+        let mut free: Vec<i16> = (0..count).map(left).collect();
+        // What is held of GPUs that the agent came back without is somewhere too, so that the sum stays right.
+        let beyond = |gpu: usize| held(gpu) - if gpu < count { has(gpu) } else { 0 };
+        let gone: i64 = (0..self.held.len()).map(|gpu| beyond(gpu).max(0)).sum();
+        let mut unslotted = self.unslotted.saturating_add(gone);
         for free in free.iter_mut().rev() {
             let taken = unslotted.clamp(0, i64::from(*free));
             *free -= taken as i16;
@@ -148,9 +151,10 @@ mod tests {
         gpus.take(2_000, &slots(&[(0, 1_000), (1, 1_000)]));
         gpus.describe(Scalar(1_000));
         assert_eq!(gpus.free(), [0]);
+        gpus.give_back(1_000, &slots(&[(0, 1_000)]));
+        assert_eq!(gpus.free(), [0], "the one that is gone is held still");
         gpus.give_back(1_000, &slots(&[(1, 1_000)]));
-        gpus.describe(Scalar(2_000));
-        assert_eq!(gpus.free(), [0, 1_000]);
+        assert_eq!(gpus.free(), [1_000]);
     }
 
     #[test]

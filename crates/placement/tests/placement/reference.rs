@@ -90,12 +90,15 @@ impl Reference {
 
     pub(crate) fn free(&self, agent: AgentId) -> Resources {
         let mut free = self.agents[&agent].description.resources.clone();
-        free.gpu_slots = gpus(free.gpus);
+        let all = gpus(free.gpus);
+        let mut slots = GpuSlots::none();
         let of_tasks = self.tasks.values().filter(|task| task.agent == agent).map(|task| &task.resources);
         let of_offers = self.offers.values().filter(|offer| offer.0 == agent).map(|offer| &offer.1);
         for held in of_tasks.chain(of_offers) {
             free.subtract(held);
+            slots = slots.union(&held.gpu_slots);
         }
+        free.gpu_slots = without(&all, &slots);
         free
     }
 
@@ -261,6 +264,18 @@ fn refused(reason: Option<&'static str>) -> Option<(Filter, usize, Option<String
 fn gpus(total: Scalar) -> GpuSlots {
     let share = |gpu: u16| GpuSlot { gpu, share: Scalar((total.0 - i64::from(gpu) * 1_000).min(1_000)) };
     GpuSlots::new((0..64).map(share))
+}
+
+/// What is left of all GPUs. What is held of some that are gone is taken from the last that are free.
+fn without(all: &GpuSlots, held: &GpuSlots) -> GpuSlots {
+    let mut left: Vec<GpuSlot> = all.difference(held).iter().collect();
+    let mut gone = held.difference(all).sum().0;
+    for slot in left.iter_mut().rev() {
+        let taken = gone.min(slot.share.0);
+        slot.share.0 -= taken;
+        gone -= taken;
+    }
+    GpuSlots::new(left)
 }
 
 /// As many whole ones as are wanted, and another one for the rest.
