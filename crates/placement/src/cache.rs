@@ -58,6 +58,8 @@ impl Changes {
 pub(crate) struct Cache {
     pub(crate) changes: Changes,
     generation: u64,
+    /// The names of policies that have decided, by their number.
+    policies: Vec<Box<str>>,
     pub(crate) orders: Vec<(Order, Ranked)>,
     pub(crate) shapes: Shapes,
     pub(crate) hints: Hints,
@@ -97,6 +99,14 @@ impl Cache {
             ranked.check(*order, ledger)
         };
         orders.iter_mut().filter_map(check).collect()
+    }
+
+    /// The number of a policy.
+    pub(crate) fn policy(&mut self, name: &str) -> usize {
+        self.policies.iter().position(|known| **known == *name).unwrap_or_else(|| {
+            self.policies.push(name.into());
+            self.policies.len() - 1
+        })
     }
 
     /// The agents in an order, as of the last time that somebody asked, what has changed since, and where requests found theirs.

@@ -52,12 +52,12 @@ impl Question<'_> {
 
     /// What it has in common with requests that are decided alike; None when it depends on what other agents have, or on which
     /// ports are free.
-    fn shape(&self, wanted: u64) -> Option<ShapeKey> {
+    fn shape(&self, cache: &mut Cache, wanted: u64) -> Option<ShapeKey> {
         let request = self.request;
         if self.needs.has_fixed_ports() || !request.constraints.iter().all(is_static) {
             return None;
         }
-        let (shape, ports, policy) = (Shape::of(request), request.ports.len(), self.policy.name().into());
+        let (shape, ports, policy) = (Shape::of(request), request.ports.len(), cache.policy(self.policy.name()));
         Some(ShapeKey { shape, ports, wanted, policy })
     }
 
@@ -99,24 +99,25 @@ fn by_order(
     depends_on_app: bool,
     is_passed_over: impl Fn(usize) -> bool,
 ) -> Option<Best> {
+    let shape = if depends_on_app { None } else { question.shape(cache, 0) };
     let (ranked, changes, hints) = cache.order(order);
     ranked.catch_up(order, changes, ledger);
     let accepts = |row: usize| !is_passed_over(row) && question.accepts(row, ledger);
     let least = &question.needs.least;
     // Who has less free than is needed in all cannot have room.
     let mut start = if order == Order::LeastVacant { question.cx.demand() } else { 0 };
-    let shape = question.shape(0).filter(|_| !depends_on_app);
-    if let Some(shape) = &shape {
+    let mut hint = shape.map(|shape| hints.of(shape));
+    if let Some(hint) = &hint {
         let key_of = |row: usize| {
             let stock = ledger.stock(row / LANES);
             let has_room = ledger.columns.is_active(row) && question.needs.fit_narrow(&stock.fits_of(row % LANES));
             has_room.then(|| order.key(stock, row))
         };
-        start = start.max(hints.start(shape, changes, key_of));
+        start = start.max(hint.start(changes, key_of));
     }
     let first = ranked.first(Step { key: start, row: 0 }, None, least, accepts);
-    if let Some(shape) = shape {
-        hints.set(shape, changes, first.map_or(u32::MAX, |step| step.key));
+    if let Some(hint) = &mut hint {
+        hint.set(changes, first.map_or(u32::MAX, |step| step.key));
     }
     let mut found = first?;
     if found.row < question.pivot {
@@ -143,7 +144,7 @@ fn best_of_own(question: &Question<'_>, ledger: &Ledger<'_>) -> Option<Best> {
 }
 
 fn by_shape(question: &Question<'_>, ledger: &Ledger<'_>, cache: &mut Cache, wanted: u64) -> Option<Best> {
-    let Some(key) = question.shape(wanted) else { return scan(question, ledger).best };
+    let Some(key) = question.shape(cache, wanted) else { return scan(question, ledger).best };
     let rows = ledger.columns.rows();
     let Some(scores) = cache.shapes.scores(&key, rows) else { return scan(question, ledger).best };
     scores.catch_up(rows, &cache.changes, |row| question.score(row, ledger));

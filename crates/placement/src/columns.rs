@@ -165,7 +165,7 @@ impl Columns {
     }
 
     pub(crate) fn first_row_from(&self, agent: AgentId) -> usize {
-        self.ids.partition_point(|id| *id < agent)
+        self.find(agent).unwrap_or_else(|row| row)
     }
 
     pub(crate) fn live_rows(&self) -> impl DoubleEndedIterator<Item = usize> {

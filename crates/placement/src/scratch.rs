@@ -55,7 +55,9 @@ enum Account {
 pub struct Scratch<'a> {
     view: &'a View,
     ledger: Ledger<'a>,
-    apps: BTreeMap<AppId, App>,
+    /// The places of apps in `apps`.
+    places: BTreeMap<AppId, usize>,
+    apps: Vec<App>,
     matched: Matched,
     /// Borrowed from the view with the first decision.
     cache: Option<Box<Cache>>,
@@ -84,7 +86,9 @@ struct Class {
 #[must_use]
 pub fn score(view: &View, policy: &dyn Policy, seed: u64, request: &Request, agent: AgentId) -> Option<Score> {
     let row = view.columns.row_of(agent)?;
-    Scratch::new(view).ask(policy, seed, request, |question, ledger, _, _| question.score(row, ledger))
+    let mut scratch = Scratch::new(view);
+    let place = scratch.place_of(&request.app);
+    scratch.ask(place, policy, seed, request, |question, ledger, _, _| question.score(row, ledger))
 }
 
 /// One placement, with nothing to follow.
@@ -96,8 +100,8 @@ pub fn place(view: &View, policy: &dyn Policy, seed: u64, request: &Request) -> 
 impl<'a> Scratch<'a> {
     #[must_use]
     pub fn new(view: &'a View) -> Self {
-        let (apps, matched) = (BTreeMap::new(), Matched::default());
-        Self { view, ledger: Ledger::new(&view.columns), apps, matched, cache: None, touched: Vec::new() }
+        let (places, apps, matched) = (BTreeMap::new(), Vec::new(), Matched::default());
+        Self { view, ledger: Ledger::new(&view.columns), places, apps, matched, cache: None, touched: Vec::new() }
     }
 
     /// Chooses an agent and takes what the request needs from it. The seed decides between equals: the same view,
@@ -115,7 +119,8 @@ impl<'a> Scratch<'a> {
 
     fn place_and_tell(&mut self, policy: &dyn Policy, seed: u64, request: &Request, account: Account) -> Outcome {
         let view = self.view;
-        let (best, explanation) = self.ask(policy, seed, request, |question, ledger, cache, wanted| {
+        let place = self.place_of(&request.app);
+        let (best, explanation) = self.ask(place, policy, seed, request, |question, ledger, cache, wanted| {
             let mut decide = |question: &Question<'_>| decide(question, ledger, cache, wanted, account);
             let (mut best, mut explanation) = decide(question);
             if best.is_none()
@@ -126,17 +131,25 @@ impl<'a> Scratch<'a> {
             (best.map(|best| (best.row, gpus(question, ledger.node(best.row)))), explanation)
         });
         let Some((row, gpu_slots)) = best else { return Outcome::Nowhere(explanation) };
-        if let Some(app) = self.apps.get_mut(&request.app) {
-            app.follow(view, row);
-        }
+        self.apps[place].follow(view, row);
         let host_ports = self.ledger.take(row, request, &gpu_slots);
         self.touch(row);
         Outcome::Placed(Placed { agent: view.columns.agent_at(row), host_ports, gpu_slots, explanation })
     }
 
+    fn place_of(&mut self, app: &AppId) -> usize {
+        if let Some(place) = self.places.get(app) {
+            return *place;
+        }
+        self.apps.push(App::default());
+        self.places.insert(app.clone(), self.apps.len() - 1);
+        self.apps.len() - 1
+    }
+
     /// Puts a decision as a question; the last argument of `answer` is the number of the state of what is asked for.
     fn ask<T>(
         &mut self,
+        place: usize,
         policy: &dyn Policy,
         seed: u64,
         request: &Request,
@@ -144,10 +157,7 @@ impl<'a> Scratch<'a> {
     ) -> T {
         let view = self.view;
         let cache = self.cache.get_or_insert_with(|| view.cache.lend(&view.columns));
-        if !self.apps.contains_key(&request.app) {
-            self.apps.insert(request.app.clone(), App::default());
-        }
-        let app = self.apps.get_mut(&request.app).expect("the app was entered just now");
+        let app = &mut self.apps[place];
         let class = app.class(view, request, &mut self.matched);
         let (wanted, revision) = match policy.ranking(request) {
             Ranking::Unknown | Ranking::ByShapeAndDemand => cache.wanted(&view.demand, &view.columns),
@@ -163,9 +173,8 @@ impl<'a> Scratch<'a> {
     pub fn release(&mut self, request: &Request, placed: &Placed) {
         let Some(row) = self.view.columns.row_of(placed.agent) else { return };
         self.ledger.give_back(row, request, &placed.gpu_slots, &placed.host_ports);
-        if let Some(app) = self.apps.get_mut(&request.app) {
-            app.unfollow(row);
-        }
+        let place = self.place_of(&request.app);
+        self.apps[place].unfollow(row);
         self.touch(row);
     }
 

@@ -5,7 +5,6 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::Arc;
 
 use crate::cache::Changes;
 use crate::demand::Shape;
@@ -26,7 +25,8 @@ pub(crate) struct ShapeKey {
     pub(crate) ports: usize,
     /// Which state of what is asked for; 0 for policies that do not look at it.
     pub(crate) wanted: u64,
-    pub(crate) policy: Arc<str>,
+    /// The policy's number in the cache.
+    pub(crate) policy: usize,
 }
 
 /// The scores of all agents for one shape.

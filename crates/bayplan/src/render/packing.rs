@@ -2,7 +2,7 @@
 
 mod chart;
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 use trace::Column;
@@ -27,21 +27,26 @@ pub(super) fn by_policy(packed: &[Packed]) -> Vec<(&str, Vec<&Packed>)> {
     policies
 }
 
-/// The mean over runs of each column that one of them has.
+/// The mean over runs, for each percent that one of them comes to; the others are then as they were before it.
 pub(super) fn means(runs: &[&Packed]) -> Vec<Column> {
-    let mut columns: BTreeMap<u32, Vec<Column>> = BTreeMap::new();
-    for column in runs.iter().flat_map(|packed| packed.run.columns()) {
-        columns.entry(column.percent).or_default().push(column);
-    }
-    let mean = |columns: &[Column], of: fn(&Column) -> f64| columns.iter().map(of).sum::<f64>() / columns.len() as f64;
-    let of_percent = |(percent, columns): (u32, Vec<Column>)| Column {
-        percent,
-        arrivals: columns.iter().map(|column| column.arrivals).sum(),
-        allocated: mean(&columns, |column| column.allocated),
-        fragmented: mean(&columns, |column| column.fragmented),
-        fragmented_of_idle: mean(&columns, |column| column.fragmented_of_idle),
+    let runs: Vec<Vec<Column>> = runs.iter().map(|packed| packed.run.columns()).collect();
+    let percents: BTreeSet<u32> = runs.iter().flatten().map(|column| column.percent).collect();
+    let at = |percent: u32| {
+        let known = runs.iter().filter_map(|columns| {
+            let later = columns.partition_point(|column| column.percent <= percent);
+            columns.get(later.checked_sub(1)?).copied()
+        });
+        let known: Vec<Column> = known.collect();
+        let mean = |of: fn(&Column) -> f64| known.iter().map(of).sum::<f64>() / known.len().max(1) as f64;
+        Column {
+            percent,
+            arrivals: known.iter().map(|column| column.arrivals).sum(),
+            allocated: mean(|column| column.allocated),
+            fragmented: mean(|column| column.fragmented),
+            fragmented_of_idle: mean(|column| column.fragmented_of_idle),
+        }
     };
-    columns.into_iter().map(of_percent).collect()
+    percents.into_iter().map(at).collect()
 }
 
 pub(crate) fn table(packed: &[Packed], width: Option<usize>) -> String {
