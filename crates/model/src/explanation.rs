@@ -69,6 +69,7 @@ impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.feasible {
             Some(feasible) => write!(f, "{feasible} of {} agents feasible", self.considered)?,
+            None if self.considered == 1 => f.write_str("the only agent")?,
             None => write!(f, "the best of {} agents", self.considered)?,
         }
         for (index, Filtered { filter, detail, agents }) in self.filtered.iter().enumerate() {

@@ -140,13 +140,16 @@ fn listed(names: &[String], what: &str) -> String {
 
 fn launched(task: &LaunchedTask) -> String {
     let ports: Vec<_> = task.host_ports.iter().map(ToString::to_string).collect();
-    let ports = if ports.is_empty() { String::new() } else { format!(" with ports {}", ports.join(", ")) };
+    let mut with = if ports.is_empty() { String::new() } else { format!(" with ports {}", ports.join(", ")) };
+    if !task.resources.gpu_slots.is_empty() {
+        with += &format!(" with GPUs {}", task.resources.gpu_slots);
+    }
     let Some(explanation) = &task.explanation else {
-        return format!("{} on {}{ports} by framework {}", one_line(task.id.as_str()), task.agent, task.framework);
+        return format!("{} on {}{with} by framework {}", one_line(task.id.as_str()), task.agent, task.framework);
     };
     let score = explanation.score.map(|score| format!(", score {score}")).unwrap_or_default();
     let account = one_line(&explanation.to_string());
-    format!("{} on {}{ports} by {}{score}, {account}", task.id, task.agent, explanation.policy)
+    format!("{} on {}{with} by {}{score}, {account}", task.id, task.agent, explanation.policy)
 }
 
 const fn style_of(state: TaskState) -> anstyle::Style {

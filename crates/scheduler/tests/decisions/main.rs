@@ -2,5 +2,6 @@
 
 mod cluster;
 mod frameworks;
+mod gpus;
 mod laws;
 mod scenarios;

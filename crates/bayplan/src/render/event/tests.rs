@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use model::{
     ActionKind, AgentId, AppId, AppVersion, Backoff, ClusterId, Command, CommandId, CommandKind, DeploymentAction,
-    DeploymentId, DeploymentStep, DockerContainer, Epoch, ExitStatus, Explanation, FrameworkId, Hash, Network,
+    DeploymentId, DeploymentStep, DockerContainer, Epoch, ExitStatus, Explanation, FrameworkId, GpuSlot, Hash, Network,
     OfferOutcome, Principal, Resources, Scalar, Seq, StatusReason, TaskId, TaskStatus, Waiting, WaitingCause, Workload,
 };
 
@@ -48,7 +48,7 @@ fn app() -> AppSpec {
 }
 
 fn explanation() -> Explanation {
-    Explanation { policy: "best-fit".into(), score: Some(7), considered: 2, feasible: Some(2), filtered: vec![] }
+    Explanation { policy: "best-fit".into(), score: Some(7), considered: 2, feasible: None, filtered: vec![] }
 }
 
 fn description() -> AgentDescription {
@@ -104,7 +104,10 @@ fn task_events() -> Vec<Event> {
         offer: OfferId(1),
         agent,
         workload: Workload::App { app: app().id, version: AppVersion::default() },
-        resources: Resources::default(),
+        resources: Resources {
+            gpu_slots: [(0, 1_000), (3, 250)].map(|(gpu, share)| GpuSlot { gpu, share: Scalar(share) }).to_vec().into(),
+            ..Resources::default()
+        },
         host_ports: vec![31_000, 31_001],
         explanation: Some(explanation()),
     };
@@ -192,7 +195,7 @@ fn tasks_in_lines() {
     assert_eq!(
         shown(task_events()),
         [
-            "task_launched  web.1 on S0 with ports 31000, 31001 by best-fit, score 7, 2 of 2 agents feasible",
+            "task_launched  web.1 on S0 with ports 31000, 31001 with GPUs 0,3:0.25 by best-fit, score 7, the best of 2 agents",
             "task_status_changed  web.1 on S0 TASK_FAILED: out of memory, terminated by signal 9",
             "task_kill_requested  web.1 on S0, because fewer instances are wanted",
         ]
