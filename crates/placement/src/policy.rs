@@ -43,7 +43,7 @@ pub enum Ranking {
     /// The same, and on the demand.
     ByShapeAndDemand,
     /// For every request, agents have a higher score exactly when they come earlier in this order, and the same score when
-    /// they have the same key.
+    /// they have the same key; and what [`Policy::filter`] says depends on no more than with [`Self::ByShape`].
     By(Order),
     /// The same for agents without instances of the app; all of these have a higher score than any agent with some.
     ByInstancesThen(Order),
