@@ -37,6 +37,7 @@ fn main() {
         match scratch.place_with_account(&KeepGpus, 0, &request(app, mem_mb, gpus)) {
             Outcome::Placed(placed) => println!("{app} on {}: {}", placed.agent, placed.explanation),
             Outcome::Nowhere(explanation) => println!("{app} nowhere: {explanation}"),
+            Outcome::Faulty(fault) => println!("{app} nowhere: {}", fault.0),
         }
     }
 }
@@ -77,7 +78,7 @@ mod tests {
         view.apply(&registered(1, 8, 0));
         match Scratch::new(&view).place_with_account(&KeepGpus, 0, &request(app, mem_mb, gpus)) {
             Outcome::Placed(placed) => Some(placed.agent.0),
-            Outcome::Nowhere(_) => None,
+            Outcome::Nowhere(_) | Outcome::Faulty(_) => None,
         }
     }
 

@@ -4,6 +4,7 @@
 use model::WHOLE_GPU;
 
 use crate::Request;
+use crate::blend::{Blend, Term, Weight};
 use crate::cache::Cache;
 use crate::columns::{LANES, Node};
 use crate::constraint::{Test, is_static};
@@ -17,7 +18,9 @@ use crate::shapes::ShapeKey;
 
 /// One decision to be made.
 pub(crate) struct Question<'a> {
+    /// Of a blend, the first one.
     pub(crate) policy: &'a dyn Policy,
+    pub(crate) blend: Option<&'a Blend>,
     pub(crate) cx: &'a Context<'a>,
     pub(crate) request: &'a Request,
     pub(crate) needs: &'a Needs,
@@ -33,7 +36,24 @@ pub(crate) struct Best {
     pub(crate) score: Score,
 }
 
-impl Question<'_> {
+impl<'a> Question<'a> {
+    /// Of what decides.
+    pub(crate) fn name(&self) -> &str {
+        self.blend.map_or_else(|| self.policy.name(), Blend::name)
+    }
+
+    /// What scores are made of.
+    pub(crate) fn terms(&self) -> impl Iterator<Item = Weight<'a>> {
+        let of_blend = self.blend.map_or(&[][..], Blend::terms).iter().map(Term::weight);
+        let single = Weight { policy: self.policy, weight: 1, normalise: false };
+        Some(single).filter(|_| self.blend.is_none()).into_iter().chain(of_blend)
+    }
+
+    /// The policies whose filters are asked one agent at a time.
+    pub(crate) fn filters(&self) -> impl Iterator<Item = &'a dyn Policy> {
+        self.terms().map(|term| term.policy).filter(|policy| !policy.is_asked_at_once())
+    }
+
     /// What does not change while a row's free resources do.
     fn may_go_to(&self, row: usize, ledger: &Ledger<'_>) -> bool {
         let columns = ledger.columns;

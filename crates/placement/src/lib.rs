@@ -21,6 +21,8 @@
 //! the order of ids, counted round from an agent that the seed chooses (seed 0 chooses the lowest). Nothing is
 //! allocated per agent, and the placements of a [`Scratch`] are laid over the view by copying the blocks they touch.
 
+mod account;
+mod blend;
 mod cache;
 mod check;
 mod choice;
@@ -46,6 +48,8 @@ mod typical;
 mod view;
 mod wanted;
 
+pub use account::{Account, AccountTerm, AgentAccount, Standing, TermScore};
+pub use blend::{Blend, Decider, Term};
 pub use columns::{Dimension, LANES, Node};
 pub use constraint::{ConstraintError, PATTERN_SIZE_LIMIT, validate_constraint};
 pub use demand::{Demand, Shape};
@@ -55,9 +59,9 @@ pub use order::Order;
 pub use policies::{
     BestFit, BestFitGpu, DotProduct, Fgd, FirstFit, GpuPacking, L2NormGreedy, POLICIES, Scarcity, WorstFit, by_name,
 };
-pub use policy::{Batch, Context, Policy, Ranking, Score, Verdict};
+pub use policy::{Assessment, Batch, Context, Fault, Policy, Ranking, Score, Verdict};
 pub use request::{PortWanted, Request};
-pub use scratch::{Outcome, Placed, Scratch, place, score};
+pub use scratch::{Outcome, Placed, Scratch, place};
 pub use slots::Slots;
 pub use typical::{Stand, Typical, TypicalTask};
 pub use view::View;

@@ -89,6 +89,19 @@ impl Needs {
         self.least.iter().zip(fits).all(|(least, fit)| fit >= least)
     }
 
+    /// Whether one agent has enough of a dimension of which something is needed.
+    pub(crate) fn fits(&self, dimension: Dimension, stock: &Stock, lane: usize) -> bool {
+        let has = |column: usize| stock.fit[column][lane] >= self.least[column];
+        match dimension {
+            Dimension::Gpus => has(WHOLE_GPUS) && has(GPU_SHARE) && self.fits_part(stock, lane),
+            _ => has(dimension as usize) && self.fits_wide(dimension, stock, lane),
+        }
+    }
+
+    pub(crate) fn fits_ports(&self, stock: &Stock, lane: usize, ports: &AgentPorts) -> bool {
+        stock.fit[PORTS][lane] >= self.least[PORTS] && self.fixed_ports_are_free(ports)
+    }
+
     /// What the narrow columns do not tell.
     pub(crate) fn fit_beyond_narrow(&self, stock: &Stock, lane: usize, ports: &AgentPorts) -> bool {
         NARROWED.into_iter().all(|dimension| self.fits_wide(dimension, stock, lane))

@@ -49,6 +49,18 @@ pub enum Ranking {
     ByInstancesThen(Order),
 }
 
+/// What a policy that is asked about all agents at once says of one of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Assessment {
+    Scored(Score),
+    /// As [`Verdict::Refused`].
+    Refused(&'static str),
+}
+
+/// A policy gave no answer that can be used; in a sentence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault(pub String);
+
 /// Decides between agents. Pure: the same context, request and node give the same answer.
 pub trait Policy: Send + Sync {
     /// Says what is decided by: policies of one name decide alike.
@@ -74,6 +86,27 @@ pub trait Policy: Send + Sync {
     fn ranking(&self, request: &Request) -> Ranking {
         let _ = request;
         Ranking::Unknown
+    }
+
+    /// Whether [`Self::assess`] is the form that is asked, instead of filter and score: for policies that are costly to call, or
+    /// that can fail.
+    fn is_asked_at_once(&self) -> bool {
+        false
+    }
+
+    /// What it says of each of these agents, which pass all other filters; as many answers, in the same order.
+    fn assess(
+        &self,
+        cx: &Context<'_>,
+        request: &Request,
+        nodes: &[Node<'_>],
+        assessments: &mut Vec<Assessment>,
+    ) -> Result<(), Fault> {
+        assessments.extend(nodes.iter().map(|node| match self.filter(cx, request, *node) {
+            Verdict::Feasible => Assessment::Scored(self.score(cx, request, *node)),
+            Verdict::Refused(reason) => Assessment::Refused(reason),
+        }));
+        Ok(())
     }
 
     /// A faster form of [`Self::filter`]. It must refuse the same agents.

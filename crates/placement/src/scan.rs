@@ -12,13 +12,24 @@ use crate::policy::{Batch, Score};
 use crate::request::DOCKER;
 
 /// By dimension.
-const OF_DIMENSIONS: [Filter; 4] =
+pub(crate) const OF_DIMENSIONS: [Filter; 4] =
     [Filter::InsufficientCpus, Filter::InsufficientMemory, Filter::InsufficientDisk, Filter::InsufficientGpus];
 
 /// The best agent, and how many agents failed what.
 pub(crate) struct Found {
     pub(crate) best: Option<Best>,
     pub(crate) explanation: Explanation,
+}
+
+/// The rows of all feasible agents, with the account that goes with them.
+pub(crate) fn feasible(question: &Question<'_>, ledger: &Ledger<'_>) -> (Vec<u32>, Explanation) {
+    let mut scan = Scan::new(question, ledger);
+    let mut rows = Vec::new();
+    scan.run(|_, batch| {
+        let lanes = (0..LANES).filter(|lane| batch.is_feasible(*lane));
+        rows.extend(lanes.map(|lane| (batch.start + lane) as u32));
+    });
+    (rows, scan.explain())
 }
 
 /// How many agents were left after each filter.
@@ -40,10 +51,8 @@ struct Scan<'a> {
 
 /// Looks at every agent.
 pub(crate) fn scan(question: &Question<'_>, ledger: &Ledger<'_>) -> Found {
-    let constraints = vec![0; question.tests.len()];
-    let passed = Passed { containerizer: 0, constraints, dimensions: [0; 4], ports: 0, policy: 0 };
-    let mut scan = Scan { question, ledger, passed, refusals: Vec::new(), best: None };
-    scan.run();
+    let mut scan = Scan::new(question, ledger);
+    scan.run(Scan::choose);
     Found { best: scan.best, explanation: scan.explain() }
 }
 
@@ -55,14 +64,21 @@ pub(crate) fn pivot(columns: &Columns, seed: u64) -> usize {
 }
 
 /// Neighbouring seeds become unrelated; 0 stays 0.
-fn mix(seed: u64) -> u64 {
+pub(crate) fn mix(seed: u64) -> u64 {
     let seed = (seed ^ (seed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let seed = (seed ^ (seed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     seed ^ (seed >> 31)
 }
 
-impl Scan<'_> {
-    fn run(&mut self) {
+impl<'a> Scan<'a> {
+    fn new(question: &'a Question<'a>, ledger: &'a Ledger<'a>) -> Self {
+        let constraints = vec![0; question.tests.len()];
+        let passed = Passed { containerizer: 0, constraints, dimensions: [0; 4], ports: 0, policy: 0 };
+        Self { question, ledger, passed, refusals: Vec::new(), best: None }
+    }
+
+    /// `take` gets the blocks that have feasible agents.
+    fn run(&mut self, mut take: impl FnMut(&mut Self, &Batch<'_>)) {
         let columns = self.ledger.columns;
         let mut refusals = std::mem::take(&mut self.refusals);
         for (block, roster) in columns.roster.iter().enumerate() {
@@ -70,7 +86,7 @@ impl Scan<'_> {
             let start = block * LANES;
             let mut batch = Batch { columns, roster, stock, start, ok: roster.active, refusals: &mut refusals };
             if self.filter(&mut batch) {
-                self.choose(&batch);
+                take(self, &batch);
             }
         }
         self.refusals = refusals;
@@ -78,7 +94,7 @@ impl Scan<'_> {
 
     /// False when no agent of the block is feasible.
     fn filter(&mut self, batch: &mut Batch<'_>) -> bool {
-        let Question { needs, tests, policy, cx, request, .. } = self.question;
+        let Question { needs, tests, cx, request, .. } = self.question;
         if needs.is_container {
             for (ok, containers) in batch.ok.iter_mut().zip(&batch.roster.containers) {
                 *ok &= containers;
@@ -104,7 +120,9 @@ impl Scan<'_> {
         if left == Some(0) {
             return false;
         }
-        policy.filter_batch(cx, request, batch);
+        for policy in self.question.filters() {
+            policy.filter_batch(cx, request, batch);
+        }
         let feasible = count(&batch.ok);
         self.passed.policy += feasible;
         feasible > 0
@@ -171,7 +189,7 @@ impl Scan<'_> {
         });
         filtered.extend(refused);
         Explanation {
-            policy: question.policy.name().to_owned(),
+            policy: question.name().to_owned(),
             score: self.best.map(|best| i64::from(best.score.0)),
             considered: columns.live(),
             feasible: Some(self.passed.policy),

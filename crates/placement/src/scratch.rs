@@ -8,12 +8,14 @@ use std::sync::Arc;
 
 use model::{AgentId, AppId, AppVersion, Constraint, Explanation, GpuSlots};
 
+use crate::account::{Account, account};
+use crate::blend::{self, Decider};
 use crate::cache::Cache;
 use crate::choice::{Best, Question, choose};
 use crate::constraint::{Matched, Test, without_wishes};
 use crate::ledger::Ledger;
 use crate::needs::Needs;
-use crate::policy::{Context, Own, Policy, Ranking, Score, count_in};
+use crate::policy::{Context, Fault, Own, count_in};
 use crate::scan::{pivot, scan};
 use crate::{Node, Request, View};
 
@@ -31,21 +33,25 @@ pub enum Outcome {
     Placed(Placed),
     /// No agent passed all filters.
     Nowhere(Explanation),
+    /// Nothing was decided: a policy gave no answer that can be used.
+    Faulty(Fault),
 }
 
 impl Outcome {
+    /// None when nothing was decided.
     #[must_use]
-    pub const fn explanation(&self) -> &Explanation {
+    pub const fn explanation(&self) -> Option<&Explanation> {
         match self {
-            Self::Placed(placed) => &placed.explanation,
-            Self::Nowhere(explanation) => explanation,
+            Self::Placed(placed) => Some(&placed.explanation),
+            Self::Nowhere(explanation) => Some(explanation),
+            Self::Faulty(_) => None,
         }
     }
 }
 
 /// How much of an account a decision gives of itself. What is chosen is the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Account {
+enum Detail {
     /// What can be said without a look at every agent; all of it when nothing fits.
     Short,
     Whole,
@@ -82,19 +88,10 @@ struct Class {
     own: OnceCell<Vec<(u32, u32)>>,
 }
 
-/// The score of one agent for one placement; None when it is not feasible.
-#[must_use]
-pub fn score(view: &View, policy: &dyn Policy, seed: u64, request: &Request, agent: AgentId) -> Option<Score> {
-    let row = view.columns.row_of(agent)?;
-    let mut scratch = Scratch::new(view);
-    let place = scratch.place_of(&request.app);
-    scratch.ask(place, policy, seed, request, |question, ledger, _, _| question.score(row, ledger))
-}
-
 /// One placement, with nothing to follow.
 #[must_use]
-pub fn place(view: &View, policy: &dyn Policy, seed: u64, request: &Request) -> Outcome {
-    Scratch::new(view).place(policy, seed, request)
+pub fn place<'p>(view: &View, decider: impl Into<Decider<'p>>, seed: u64, request: &Request) -> Outcome {
+    Scratch::new(view).place(decider, seed, request)
 }
 
 impl<'a> Scratch<'a> {
@@ -108,28 +105,50 @@ impl<'a> Scratch<'a> {
     /// placements and seed give the same answer. What was placed here counts as an instance of the app's newest version.
     ///
     /// How many agents failed which filter is told when nothing fits; see [`Self::place_with_account`].
-    pub fn place(&mut self, policy: &dyn Policy, seed: u64, request: &Request) -> Outcome {
-        self.place_and_tell(policy, seed, request, Account::Short)
+    pub fn place<'p>(&mut self, decider: impl Into<Decider<'p>>, seed: u64, request: &Request) -> Outcome {
+        self.place_and_tell(decider.into(), seed, request, Detail::Short)
     }
 
     /// The same by a look at every agent, so that the explanation counts them all.
-    pub fn place_with_account(&mut self, policy: &dyn Policy, seed: u64, request: &Request) -> Outcome {
-        self.place_and_tell(policy, seed, request, Account::Whole)
+    pub fn place_with_account<'p>(&mut self, decider: impl Into<Decider<'p>>, seed: u64, request: &Request) -> Outcome {
+        self.place_and_tell(decider.into(), seed, request, Detail::Whole)
     }
 
-    fn place_and_tell(&mut self, policy: &dyn Policy, seed: u64, request: &Request, account: Account) -> Outcome {
+    /// What became of every agent in the decision that [`Self::place`] would make now; nothing is taken.
+    pub fn account<'p>(
+        &mut self,
+        decider: impl Into<Decider<'p>>,
+        seed: u64,
+        request: &Request,
+    ) -> Result<Account, Fault> {
+        let place = self.place_of(&request.app);
+        self.ask(place, decider.into(), seed, request, |question, ledger, _, _| {
+            let account = account(question, ledger)?;
+            match without_wishes(question.tests).filter(|_| account.chosen().is_none()) {
+                Some(tests) => crate::account::account(&Question { tests: &tests, ..*question }, ledger)
+                    .map(|account| Account { without_wishes: true, ..account }),
+                None => Ok(account),
+            }
+        })
+    }
+
+    fn place_and_tell(&mut self, decider: Decider<'_>, seed: u64, request: &Request, detail: Detail) -> Outcome {
         let view = self.view;
         let place = self.place_of(&request.app);
-        let (best, explanation) = self.ask(place, policy, seed, request, |question, ledger, cache, wanted| {
-            let mut decide = |question: &Question<'_>| decide(question, ledger, cache, wanted, account);
-            let (mut best, mut explanation) = decide(question);
+        let decided = self.ask(place, decider, seed, request, |question, ledger, cache, wanted| {
+            let mut decide = |question: &Question<'_>| decide(question, ledger, cache, wanted, detail);
+            let (mut best, mut explanation) = decide(question)?;
             if best.is_none()
                 && let Some(tests) = without_wishes(question.tests)
             {
-                (best, explanation) = decide(&Question { tests: &tests, ..*question });
+                (best, explanation) = decide(&Question { tests: &tests, ..*question })?;
             }
-            (best.map(|best| (best.row, gpus(question, ledger.node(best.row)))), explanation)
+            Ok((best.map(|best| (best.row, gpus(question, ledger.node(best.row)))), explanation))
         });
+        let (best, explanation) = match decided {
+            Ok(decided) => decided,
+            Err(fault) => return Outcome::Faulty(fault),
+        };
         let Some((row, gpu_slots)) = best else { return Outcome::Nowhere(explanation) };
         self.apps[place].follow(view, row);
         let host_ports = self.ledger.take(row, request, &gpu_slots);
@@ -150,7 +169,7 @@ impl<'a> Scratch<'a> {
     fn ask<T>(
         &mut self,
         place: usize,
-        policy: &dyn Policy,
+        decider: Decider<'_>,
         seed: u64,
         request: &Request,
         answer: impl FnOnce(&Question<'_>, &Ledger<'_>, &mut Cache, u64) -> T,
@@ -159,13 +178,17 @@ impl<'a> Scratch<'a> {
         let cache = self.cache.get_or_insert_with(|| view.cache.lend(&view.columns));
         let app = &mut self.apps[place];
         let class = app.class(view, request, &mut self.matched);
-        let (wanted, revision) = match policy.ranking(request) {
-            Ranking::Unknown | Ranking::ByShapeAndDemand => cache.wanted(&view.demand, &view.columns),
-            _ => (Arc::default(), 0),
+        let (wanted, revision) = match decider.looks_at_demand(request) {
+            true => cache.wanted(&view.demand, &view.columns),
+            false => (Arc::default(), 0),
         };
         let cx = Context::new(seed, &view.columns.scale, request, app.own(view, request, class), &wanted);
         let (needs, tests) = (&Needs::of(request), app.classes[class].tests.as_slice());
-        let question = Question { policy, cx: &cx, request, needs, tests, pivot: pivot(&view.columns, seed) };
+        let (policy, blend) = match decider {
+            Decider::Policy(policy) => (policy, None),
+            Decider::Blend(blend) => (blend.terms()[0].policy.as_ref(), Some(blend)),
+        };
+        let question = Question { policy, blend, cx: &cx, request, needs, tests, pivot: pivot(&view.columns, seed) };
         answer(&question, &self.ledger, cache, revision)
     }
 
@@ -230,17 +253,21 @@ fn decide(
     ledger: &Ledger<'_>,
     cache: &mut Cache,
     wanted: u64,
-    account: Account,
-) -> (Option<Best>, Explanation) {
-    if account == Account::Short
+    detail: Detail,
+) -> Result<(Option<Best>, Explanation), Fault> {
+    if question.blend.is_some() {
+        return blend::choose(question, ledger);
+    }
+    if detail == Detail::Short
         && let Some(best) = choose(question, ledger, cache, wanted)
     {
         let policy = question.policy.name().to_owned();
         let (score, considered) = (Some(i64::from(best.score.0)), ledger.columns.live());
-        return (Some(best), Explanation { policy, score, considered, feasible: None, filtered: Vec::new() });
+        let explanation = Explanation { policy, score, considered, feasible: None, filtered: Vec::new() };
+        return Ok((Some(best), explanation));
     }
     let found = scan(question, ledger);
-    (found.best, found.explanation)
+    Ok((found.best, found.explanation))
 }
 
 impl App {

@@ -10,7 +10,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use model::AgentId;
-use placement::{Outcome, Policy};
+use placement::{AgentAccount, Outcome, Policy, Scratch};
 use trace::{Run, Trace, read_arrivals, read_nodes, read_pods, read_ranks, run};
 
 /// Ours, and what it is called in the tables.
@@ -90,11 +90,14 @@ fn run_beside(trace: &Trace<'_>, policy: &dyn Policy, golden: &[String]) -> (Run
         let Some(theirs) = golden.get(arrival.number) else { return };
         let ours = match arrival.outcome {
             Outcome::Placed(placed) => Some(placed.agent),
-            Outcome::Nowhere(_) => None,
+            Outcome::Nowhere(_) | Outcome::Faulty(_) => None,
         };
         let theirs = ranks.get(theirs.as_str()).copied();
         if ours != theirs {
-            let score = |agent: Option<AgentId>| placement::score(arrival.view, policy, 0, arrival.request, agent?);
+            let account = Scratch::new(arrival.view).account(policy, 0, arrival.request).expect("no policy fails");
+            let score = |wanted: Option<AgentId>| {
+                account.agents.iter().find(|account| Some(account.agent) == wanted).and_then(AgentAccount::score)
+            };
             let (number, pod) = (arrival.number, &trace.pods[trace.arrivals[arrival.number]].name);
             let name =
                 |agent: Option<AgentId>| agent.map_or("none", |agent| &trace.nodes[trace.ranks[agent.0 as usize]].name);

@@ -1,6 +1,6 @@
 //! One pass over a trace: pods arrive, none leaves, and what does not fit is not asked for again.
 
-use placement::{Fragmentation, Outcome, Policy, Request, View, place};
+use placement::{Decider, Fragmentation, Outcome, Request, View, place};
 
 use crate::Trace;
 use crate::cluster::{Apps, agent_id, launch, register};
@@ -47,8 +47,8 @@ pub struct Arrival<'a> {
 }
 
 /// `on_arrival` is told of every pod.
-pub fn run(trace: &Trace<'_>, policy: &dyn Policy, mut on_arrival: impl FnMut(&Arrival<'_>)) -> Run {
-    let mut view = View::new();
+pub fn run<'p>(trace: &Trace<'_>, decider: impl Into<Decider<'p>>, mut on_arrival: impl FnMut(&Arrival<'_>)) -> Run {
+    let (decider, mut view) = (decider.into(), View::new());
     for (rank, node) in trace.ranks.iter().enumerate() {
         view.apply(&register(rank, &trace.nodes[*node]));
     }
@@ -64,10 +64,10 @@ pub fn run(trace: &Trace<'_>, policy: &dyn Policy, mut on_arrival: impl FnMut(&A
         let gpus = trace.pods[*pod].gpus_milli();
         arrived += gpus;
         let request = &requests[app];
-        let outcome = place(&view, policy, 0, request);
+        let outcome = place(&view, decider, 0, request);
         on_arrival(&Arrival { number, view: &view, request, outcome: &outcome });
         let node = match outcome {
-            Outcome::Nowhere(_) => None,
+            Outcome::Nowhere(_) | Outcome::Faulty(_) => None,
             Outcome::Placed(placed) => {
                 let agent = placed.agent;
                 view.apply(&launch(number, &apps.specs[app], placed));

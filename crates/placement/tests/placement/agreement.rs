@@ -9,11 +9,12 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
+use crate::accounts;
 use crate::cluster::*;
 use crate::reference::{self, Reference, Refusal};
 
 /// Written as a policy developer would write it: only the simple forms.
-struct Picky;
+pub(crate) struct Picky;
 
 fn picky_refusal(agent: AgentId) -> Option<&'static str> {
     match agent.0 % 5 {
@@ -357,13 +358,15 @@ impl Pair {
             }
             let request = wanted.request();
             let outcome = scratch.place(policy.as_ref(), seed, &request);
+            let told = simple.account(policy.as_ref(), seed, &request).expect("no policy fails");
             let account = simple.place_with_account(policy.as_ref(), seed, &request);
+            accounts::agrees(&told, &account, &bare)?;
             prop_assert_eq!(scratch.check(), Vec::<String>::new());
             if let Some((score, refusal)) = reference {
                 let expected = self.reference.place((policy.name(), score, refusal), seed, &request);
                 prop_assert_eq!(&choice(&account), &expected);
             }
-            let explanation = account.explanation();
+            let explanation = explained(&account);
             let filtered: u32 = explanation.filtered.iter().map(|filtered| filtered.agents).sum();
             prop_assert_eq!(Some(explanation.considered - filtered), explanation.feasible);
             let (Outcome::Placed(placed), Outcome::Placed(simply)) = (&outcome, &account) else {
@@ -465,6 +468,7 @@ fn choice(outcome: &Outcome) -> (Option<AgentId>, model::Explanation) {
     match outcome {
         Outcome::Placed(placed) => (Some(placed.agent), placed.explanation.clone()),
         Outcome::Nowhere(explanation) => (None, explanation.clone()),
+        Outcome::Faulty(fault) => panic!("{}", fault.0),
     }
 }
 

@@ -181,7 +181,12 @@ pub(crate) fn place_many(view: &View, name: &str, request: &Request, count: usiz
         match scratch.place(policy(name).as_ref(), seed as u64, request) {
             Outcome::Placed(placed) => agents.push(placed.agent.0),
             Outcome::Nowhere(explanation) => return (agents, Some(explanation)),
+            Outcome::Faulty(fault) => panic!("{}", fault.0),
         }
     }
     (agents, None)
+}
+
+pub(crate) fn explained(outcome: &Outcome) -> &Explanation {
+    outcome.explanation().expect("a decision")
 }

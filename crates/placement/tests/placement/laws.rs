@@ -82,7 +82,7 @@ proptest! {
             let mut scratch = Scratch::new(&view);
             for request in [&wanted, &request("web", i64::MAX, -1)] {
                 let outcome = scratch.place_with_account(policy(name).as_ref(), seed, request);
-                let explanation = outcome.explanation();
+                let explanation = explained(&outcome);
                 let filtered: u32 = explanation.filtered.iter().map(|filtered| filtered.agents).sum();
                 prop_assert_eq!(Some(explanation.considered - filtered), explanation.feasible);
                 prop_assert_eq!(explanation.considered as usize, view.nodes().count());

@@ -1,5 +1,6 @@
 //! Tests of placement from outside: what it means, what always holds, and that it agrees with a simple form of itself.
 
+mod accounts;
 mod agreement;
 mod cluster;
 mod constraints;

@@ -10,6 +10,7 @@ fn placed(view: &View, name: &str, seed: u64, request: &Request) -> u32 {
     match place(view, policy(name).as_ref(), seed, request) {
         Outcome::Placed(placed) => placed.agent.0,
         Outcome::Nowhere(explanation) => panic!("{explanation}"),
+        Outcome::Faulty(fault) => panic!("{}", fault.0),
     }
 }
 
@@ -132,7 +133,7 @@ fn each_agent_is_counted_at_the_first_filter_that_it_fails() {
     let wanted = Request { disk: Scalar(500), ports: any_ports(2), ..request("web", 500, 500) };
     let explained = |request: &Request| {
         let outcome = Scratch::new(&view).place_with_account(policy("best-fit").as_ref(), 0, request);
-        outcome.explanation().to_string()
+        explained(&outcome).to_string()
     };
     let expected = "1 of 6 agents feasible: 1 AgentInactive, 1 InsufficientCpus, 1 InsufficientMemory, \
                     1 InsufficientDisk, 1 InsufficientPorts";
@@ -197,7 +198,7 @@ fn an_agent_that_comes_back_smaller_keeps_its_tasks_and_takes_no_more() {
     launch(&mut view, "large", version(1), &large, 0);
     view.apply(&reconnected(0, description("h0", resources(1_000, 4_000_000))));
     assert_eq!(view.check(), Vec::<String>::new());
-    let explained = place(&view, policy("best-fit").as_ref(), 0, &request("web", 1, 1)).explanation().to_string();
+    let explained = explained(&place(&view, policy("best-fit").as_ref(), 0, &request("web", 1, 1))).to_string();
     assert_eq!(explained, "0 of 1 agents feasible: 1 InsufficientCpus");
     view.apply(&ended("large", 0));
     assert_eq!(placed(&view, "best-fit", 0, &request("web", 1_000, 1)), 0);
