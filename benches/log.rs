@@ -220,7 +220,7 @@ fn start() -> (CommandKind, Vec<Event>) {
     let leader = "bench".to_owned();
     let event =
         Event::EpochStarted { cluster: cluster.clone(), leader: leader.clone(), addresses: None, state_version: 1 };
-    (CommandKind::StartEpoch { cluster, leader, addresses: None, placement_policy: None }, vec![event])
+    (CommandKind::StartEpoch { cluster, leader, addresses: None, placement_policy: None, profile: None }, vec![event])
 }
 
 fn task_id(number: u64) -> TaskId {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bayplan_benches::cluster::{self, Cluster};
 use bayplan_benches::{Rate, Table, cpu_time, number, rate, rate_of};
 use model::{AppSpec, CommandKind, Event, Scalar, SealedRecord, TaskState};
-use scheduler::{LAUNCHES_PER_ALLOCATION, decide};
+use scheduler::{LAUNCHES_PER_ALLOCATION, Policies, decide};
 
 const AGENTS: [u32; 3] = [100, 1_000, 10_000];
 const POLICIES: [&str; 2] = ["best-fit", "spread"];
@@ -57,7 +57,7 @@ fn wants() -> [(&'static str, Vec<Arc<AppSpec>>); 2] {
 /// Launches per second of deciding, sealing and folding, and the bytes of a launch.
 fn measure(cluster: &Cluster) -> [f64; 4] {
     let cause = cluster.command(CommandKind::Allocate);
-    let decide_once = || decide(&cluster.world, &cause).expect("an allocation is never refused");
+    let decide_once = || decide(&cluster.world, &cause, &Policies::default()).expect("an allocation is never refused");
     let events = decide_once();
     assert_eq!(launches(&events), LAUNCHES_PER_ALLOCATION, "there is room for all");
     let deciding = rate(ROUND, || launches(&decide_once()));
@@ -111,7 +111,7 @@ fn commands() -> Table {
         let us = |cluster: &Cluster, kind: CommandKind| {
             let cause = cluster.command(kind);
             let rate = rate(ROUND / 2, || {
-                decide(&cluster.world, &cause).expect("accepted");
+                decide(&cluster.world, &cause, &Policies::default()).expect("accepted");
                 1
             });
             number(1e6 / rate.median())

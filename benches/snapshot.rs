@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use bayplan_benches::cluster::{self, Cluster};
 use bayplan_benches::{Table, cpu_time, number, percentile, rate_of};
 use model::{CommandKind, Position, Scalar, SealedRecord, Tip};
-use scheduler::{LAUNCHES_PER_ALLOCATION, World};
+use scheduler::{LAUNCHES_PER_ALLOCATION, Policies, World};
 use snapshot::{Loaded, Mark, Opened, Options, Snapshot, Snapshotter, baseline};
 use state::State;
 
@@ -89,7 +89,8 @@ fn keeping_up(cluster: &mut Cluster) -> Table {
     let app = cluster::app("one-more", instances, Scalar(10), Scalar::from_whole(8));
     cluster.run(CommandKind::CreateApp { app: std::sync::Arc::new(app) });
     let cause = cluster.command(CommandKind::Allocate);
-    let events = scheduler::decide(&cluster.world, &cause).expect("an allocation is never refused");
+    let events =
+        scheduler::decide(&cluster.world, &cause, &Policies::default()).expect("an allocation is never refused");
     let sealed = cluster.record(cause, events).seal();
     let alone = fold(&cluster.world.state, &sealed, false);
     let tracked = fold(&cluster.world.state, &sealed, true);

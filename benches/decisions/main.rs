@@ -111,7 +111,7 @@ impl<'a> Bench<'a> {
         match self.scratch.place(self.policy, self.seed, request) {
             Outcome::Placed(placed) => self.held.push_back((request.clone(), placed)),
             Outcome::Nowhere(explanation) => panic!("{request:?}: {explanation}"),
-            Outcome::Faulty(fault) => panic!("{request:?}: {}", fault.0),
+            Outcome::Faulty(fault) => panic!("{request:?}: {}", fault.reason),
         }
     }
 }

@@ -10,7 +10,7 @@ use model::{
     PortProtocol, PortSpec, Principal, Record, Resources, Scalar, SealedRecord, StatusUpdate, TaskId, TaskState,
     TaskStatus, Timestamp, Tip, UpdateId,
 };
-use scheduler::World;
+use scheduler::{Policies, World};
 
 use crate::Draws;
 
@@ -36,6 +36,7 @@ impl Cluster {
             leader: "bench".to_owned(),
             addresses: None,
             placement_policy: Some(policy.to_owned()),
+            profile: None,
         });
         let mut draws = Draws::new(SEED);
         for number in 0..count {
@@ -74,7 +75,7 @@ impl Cluster {
     /// Decides, seals and folds a command, which must not be refused.
     pub fn run(&mut self, kind: CommandKind) -> SealedRecord {
         let cause = self.command(kind);
-        let events = scheduler::decide(&self.world, &cause).expect("the command is accepted");
+        let events = scheduler::decide(&self.world, &cause, &Policies::default()).expect("the command is accepted");
         let sealed = self.record(cause, events).seal();
         self.apply(&sealed);
         sealed
@@ -169,6 +170,7 @@ pub fn app(name: &str, instances: u32, cpus: Scalar, mem: Scalar) -> AppSpec {
         resources: Resources { cpus, mem, ..Resources::default() },
         container: None,
         user: None,
+        role: None,
         env: BTreeMap::from([("STAGE".to_owned(), "production".to_owned())]),
         labels: BTreeMap::new(),
         ports: vec![PortSpec {

@@ -106,6 +106,7 @@ impl Chain {
             leader: "leader".into(),
             addresses: None,
             placement_policy: Some("spread".into()),
+            profile: None,
         };
         self.tip.epoch = self.tip.epoch.next();
         self.push(kind, vec![event], "leader")

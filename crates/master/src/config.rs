@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::LeaderAddresses;
+use model::{LeaderAddresses, Profile};
+use scheduler::Policies;
 
 use crate::environment::{Environment, System};
 
@@ -18,6 +19,10 @@ pub struct Config {
     pub standby: Option<Standby>,
     /// None keeps the policy that the log has.
     pub placement_policy: Option<String>,
+    /// What that name means, unless it is built in or the log says so.
+    pub profile: Option<Arc<Profile>>,
+    /// Where policies come from that are not built in.
+    pub policies: Policies,
     /// How often agents and the master hear from each other at least.
     pub heartbeat_interval: Duration,
     /// How long an agent may be away before its tasks are given up.
@@ -101,6 +106,8 @@ impl Default for Config {
             addresses: None,
             standby: None,
             placement_policy: None,
+            profile: None,
+            policies: Policies::default(),
             heartbeat_interval: Duration::from_secs(5),
             agent_timeout: Duration::from_secs(75),
             offer_timeout: Duration::from_millis(scheduler::DEFAULT_OFFER_TIMEOUT_MS),

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use eventlog::{AppendError, Bounds, EventLog, ReadError};
 use model::{Epoch, Position, Record, SealedRecord, Seq, Tip};
-use scheduler::World;
+use scheduler::{Policies, World};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
@@ -363,8 +363,13 @@ async fn wait_until(at: Option<Instant>) {
 }
 
 /// The record that begins a leadership.
-pub(crate) fn epoch_start(world: &World, tip: Tip, cause: model::Command) -> Result<SealedRecord, SubmitError> {
-    let events = scheduler::decide(world, &cause)?;
+pub(crate) fn epoch_start(
+    world: &World,
+    tip: Tip,
+    cause: model::Command,
+    policies: &Policies,
+) -> Result<SealedRecord, SubmitError> {
+    let events = scheduler::decide(world, &cause, policies)?;
     let (seq, epoch): (Seq, Epoch) = (tip.seq.next(), tip.epoch.next());
     Ok(Record { seq, epoch, previous: tip.hash, cause, events, state_hash: None }.seal())
 }

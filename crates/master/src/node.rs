@@ -367,8 +367,10 @@ pub(crate) fn begin_epoch(world: &World, tip: Tip, config: &Config) -> Result<Se
         leader: config.leader.clone(),
         addresses: config.addresses.clone(),
         placement_policy: config.placement_policy.clone(),
+        profile: config.profile.clone(),
     };
-    epoch_start(world, tip, mint(environment, Principal::new("master"), kind, world.state.at))
+    let cause = mint(environment, Principal::new("master"), kind, world.state.at);
+    epoch_start(world, tip, cause, &config.policies)
 }
 
 /// The first leadership of a master that has its log for itself: its first record, and where it is.

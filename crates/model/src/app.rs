@@ -1,6 +1,7 @@
 //! What a service owner wants: an app's definition.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -24,6 +25,9 @@ pub struct AppSpec {
     pub container: Option<Container>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
+    /// None for `*`. A profile may be chosen for all apps of a role.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<Arc<str>>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub env: BTreeMap<String, String>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -97,12 +101,13 @@ impl Default for Backoff {
 
 impl AppSpec {
     /// Whether running tasks must be replaced when `self` becomes `next`: anything but the number of
-    /// instances and the ordering of starts changes what a task is.
+    /// instances, the ordering of starts and what decides where they go changes what a task is.
     #[must_use]
     pub fn needs_restart(&self, next: &Self) -> bool {
         let mut next = next.clone();
         next.instances = self.instances;
         next.dependencies.clone_from(&self.dependencies);
+        next.role.clone_from(&self.role);
         next.backoff = self.backoff;
         next.kill_grace_ms = self.kill_grace_ms;
         *self != next

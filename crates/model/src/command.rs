@@ -7,8 +7,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AgentId, AppId, AppSpec, Attributes, ClusterId, CommandId, FrameworkId, FrameworkInfo, LaunchRequest, OfferId,
-    Resources, TaskId, TaskStatus, Timestamp, UpdateId, UpdateReceipt,
+    AgentId, AppId, AppSpec, Attributes, ClusterId, CommandId, FrameworkId, FrameworkInfo, LaunchRequest, ModuleBytes,
+    OfferId, Profile, ProfileScope, Resources, TaskId, TaskStatus, Timestamp, UpdateId, UpdateReceipt,
 };
 
 /// A command with everything `decide` may not ask for itself: time, id and seed.
@@ -51,6 +51,9 @@ pub enum CommandKind {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         addresses: Option<LeaderAddresses>,
         placement_policy: Option<String>,
+        /// What the policy's name means, where the configuration says so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        profile: Option<Arc<Profile>>,
     },
     /// Places what is wanted and not there, asks what is not wanted to end, and moves deployments on.
     Allocate,
@@ -148,6 +151,28 @@ pub enum CommandKind {
         framework: FrameworkId,
         task: Arc<str>,
     },
+    DefineProfile {
+        profile: Arc<Profile>,
+    },
+    RemoveProfile {
+        profile: Arc<str>,
+    },
+    /// What decides for all tasks, or for some; for these, None takes the choice back.
+    ChooseProfile {
+        scope: Option<ProfileScope>,
+        profile: Option<Arc<str>>,
+    },
+    ChooseShadow {
+        profile: Option<Arc<str>>,
+    },
+    /// The same module again makes one that was disabled decide again.
+    AddModule {
+        name: Arc<str>,
+        bytes: ModuleBytes,
+    },
+    RemoveModule {
+        module: Arc<str>,
+    },
 }
 
 /// Where a leader answers, as `host:port`.
@@ -227,6 +252,12 @@ impl CommandKind {
             Self::SuppressOffers { .. } => "suppress_offers",
             Self::AcknowledgeUpdates { .. } => "acknowledge_updates",
             Self::KillFrameworkTask { .. } => "kill_framework_task",
+            Self::DefineProfile { .. } => "define_profile",
+            Self::RemoveProfile { .. } => "remove_profile",
+            Self::ChooseProfile { .. } => "choose_profile",
+            Self::ChooseShadow { .. } => "choose_shadow",
+            Self::AddModule { .. } => "add_module",
+            Self::RemoveModule { .. } => "remove_module",
         }
     }
 }

@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     AgentDescription, AgentId, AppId, AppSpec, AppVersion, ClusterId, Deployment, DisconnectReason, Explanation,
-    Framework, FrameworkId, KillReason, LeaderAddresses, OfferFilter, OfferId, OfferOutcome, PendingUpdate, Resources,
-    TaskId, TaskState, TaskStatus, Timestamp, Waiting, Workload,
+    Framework, FrameworkId, KillReason, LeaderAddresses, Module, OfferFilter, OfferId, OfferOutcome, PendingUpdate,
+    Profile, ProfileChoices, Resources, TaskId, TaskState, TaskStatus, Timestamp, Waiting, Workload,
 };
 
 /// One row of a baseline.
@@ -28,6 +28,8 @@ pub enum Row {
     Deployment(Deployment),
     Framework(Framework),
     Filter(OfferFilter),
+    Profile(Arc<Profile>),
+    Module(Arc<Module>),
 }
 
 /// What there is only one of.
@@ -53,6 +55,9 @@ pub struct Header {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offer_timeout_ms: Option<u64>,
     pub totals: Totals,
+    /// Who is decided for by another profile than `placement_policy`.
+    #[serde(default, skip_serializing_if = "ProfileChoices::is_empty")]
+    pub profiles: ProfileChoices,
 }
 
 fn is_none_yet(next: &FrameworkId) -> bool {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     AgentDescription, AgentId, AppId, AppSpec, AppVersion, ClusterId, Deployment, DeploymentId, DeploymentOutcome,
     DisconnectReason, Explanation, FrameworkId, FrameworkInfo, FrameworkRemovalReason, KillReason, LeaderAddresses,
-    OfferId, Resources, Row, TaskId, TaskStatus, Timestamp, UpdateId, Workload,
+    Module, OfferId, Profile, ProfileScope, Resources, Row, TaskId, TaskStatus, Timestamp, UpdateId, Workload,
 };
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -25,8 +25,36 @@ pub enum Event {
         #[serde(default)]
         state_version: u32,
     },
+    /// The profile that decides where nothing else was chosen. Every policy that is built in is a profile of its own.
     PlacementPolicyChosen {
         policy: String,
+    },
+    /// A new profile, or another meaning of a name.
+    ProfileDefined {
+        profile: Arc<Profile>,
+    },
+    ProfileRemoved {
+        profile: Arc<str>,
+    },
+    /// What decides for some tasks; None for what decides for all others.
+    ProfileChosen {
+        scope: ProfileScope,
+        profile: Option<Arc<str>>,
+    },
+    /// From the next record on, this profile decides too, for comparison; None ends that.
+    ShadowChosen {
+        profile: Option<Arc<str>>,
+    },
+    ModuleAdded {
+        module: Arc<Module>,
+    },
+    ModuleRemoved {
+        module: Arc<str>,
+    },
+    /// It gave no answer that can be used; what would be decided by it is decided by the cluster's default from now on.
+    ModuleDisabled {
+        module: Arc<str>,
+        reason: Arc<str>,
     },
 
     AgentRegistered {
@@ -229,6 +257,13 @@ impl Event {
         match self {
             Self::EpochStarted { .. } => "epoch_started",
             Self::PlacementPolicyChosen { .. } => "placement_policy_chosen",
+            Self::ProfileDefined { .. } => "profile_defined",
+            Self::ProfileRemoved { .. } => "profile_removed",
+            Self::ProfileChosen { .. } => "profile_chosen",
+            Self::ShadowChosen { .. } => "shadow_chosen",
+            Self::ModuleAdded { .. } => "module_added",
+            Self::ModuleRemoved { .. } => "module_removed",
+            Self::ModuleDisabled { .. } => "module_disabled",
             Self::AgentRegistered { .. } => "agent_registered",
             Self::AgentReconnected { .. } => "agent_reconnected",
             Self::AgentDisconnected { .. } => "agent_disconnected",

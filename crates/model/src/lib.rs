@@ -19,6 +19,7 @@ mod gpu;
 mod ids;
 mod part;
 mod ports;
+mod profile;
 mod record;
 mod resources;
 mod scalar;
@@ -49,6 +50,7 @@ pub use ids::{
 };
 pub use part::{MAX_PARTS, Part, PartPlace, PartsSoFar, Sealed, SealedPart, Step};
 pub use ports::{PortRange, PortRanges, PortRangesError};
+pub use profile::{Module, ModuleBytes, Profile, ProfileChoices, ProfileScope, ProfileTerm};
 pub use record::{Record, SealedRecord, Tip, Void};
 pub use resources::{AttributeValue, Attributes, Resources};
 pub use scalar::{Scalar, ScalarError};

@@ -139,6 +139,7 @@ mod tests {
                 leader: "m".into(),
                 addresses: None,
                 placement_policy: Some("best-fit".into()),
+                profile: None,
             }
         } else {
             CommandKind::Allocate

@@ -37,7 +37,7 @@ fn main() {
         match scratch.place_with_account(&KeepGpus, 0, &request(app, mem_mb, gpus)) {
             Outcome::Placed(placed) => println!("{app} on {}: {}", placed.agent, placed.explanation),
             Outcome::Nowhere(explanation) => println!("{app} nowhere: {explanation}"),
-            Outcome::Faulty(fault) => println!("{app} nowhere: {}", fault.0),
+            Outcome::Faulty(fault) => println!("{app} nowhere: {}", fault.reason),
         }
     }
 }

@@ -8,11 +8,11 @@ use std::cmp::Reverse;
 use model::{AgentId, Explanation, Filter};
 
 use crate::Dimension;
-use crate::blend::{Weighed, Weight, turn, weigh};
+use crate::blend::{Faulty, Weighed, Weight, turn, weigh};
 use crate::choice::Question;
 use crate::columns::LANES;
 use crate::ledger::Ledger;
-use crate::policy::{Fault, Score, Verdict};
+use crate::policy::{Score, Verdict};
 use crate::request::DOCKER;
 use crate::scan::OF_DIMENSIONS;
 
@@ -95,7 +95,7 @@ impl AgentAccount {
 }
 
 /// The account of a decision.
-pub(crate) fn account(question: &Question<'_>, ledger: &Ledger<'_>) -> Result<Account, Fault> {
+pub(crate) fn account(question: &Question<'_>, ledger: &Ledger<'_>) -> Result<Account, Faulty> {
     let mut weighed = weigh(question, ledger)?;
     let mut agents = compared(&weighed, question, ledger);
     weighed.explanation.score = agents.first().and_then(AgentAccount::score).map(|score| i64::from(score.0));

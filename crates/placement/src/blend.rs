@@ -30,6 +30,13 @@ pub struct Term {
     pub normalise: bool,
 }
 
+/// A policy gave no answer that can be used, so nothing was decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Faulty {
+    pub policy: String,
+    pub reason: String,
+}
+
 /// A term, whoever owns its policy.
 #[derive(Clone, Copy)]
 pub(crate) struct Weight<'a> {
@@ -122,7 +129,7 @@ impl<'a> From<&'a Blend> for Decider<'a> {
 }
 
 /// The best agent by a blend, and the account of all.
-pub(crate) fn choose(question: &Question<'_>, ledger: &Ledger<'_>) -> Result<(Option<Best>, Explanation), Fault> {
+pub(crate) fn choose(question: &Question<'_>, ledger: &Ledger<'_>) -> Result<(Option<Best>, Explanation), Faulty> {
     let weighed = weigh(question, ledger)?;
     let candidates = weighed.rows.iter().zip(&weighed.total).map(|(row, score)| (*row as usize, *score));
     let best = candidates.max_by_key(|(row, score)| (*score, Reverse(turn(*row, question.pivot))));
@@ -137,7 +144,7 @@ pub(crate) fn turn(row: usize, pivot: usize) -> (bool, usize) {
     (row < pivot, row)
 }
 
-pub(crate) fn weigh(question: &Question<'_>, ledger: &Ledger<'_>) -> Result<Weighed, Fault> {
+pub(crate) fn weigh(question: &Question<'_>, ledger: &Ledger<'_>) -> Result<Weighed, Faulty> {
     let (mut rows, mut explanation) = feasible(question, ledger);
     let mut refused = Vec::new();
     // With the number of their term; scores of agents that are refused by a later one are taken out again.
@@ -176,13 +183,15 @@ fn assess(
     ledger: &Ledger<'_>,
     rows: &[u32],
     refused: &mut Vec<(u32, &'static str)>,
-) -> Result<(Vec<bool>, Vec<Score>), Fault> {
+) -> Result<(Vec<bool>, Vec<Score>), Faulty> {
     let nodes: Vec<Node<'_>> = rows.iter().map(|row| ledger.node(*row as usize)).collect();
     let mut assessments = Vec::with_capacity(rows.len());
-    term.policy.assess(question.cx, question.request, &nodes, &mut assessments)?;
-    if assessments.len() != rows.len() {
-        return Err(Fault(format!("it was asked about {} agents and gave {} answers", rows.len(), assessments.len())));
+    let mut told = term.policy.assess(question.cx, question.request, &nodes, &mut assessments);
+    if told.is_ok() && assessments.len() != rows.len() {
+        let (asked, answers) = (rows.len(), assessments.len());
+        told = Err(Fault(format!("it was asked about {asked} agents and gave {answers} answers")));
     }
+    told.map_err(|Fault(reason)| Faulty { policy: term.policy.name().to_owned(), reason })?;
     let mut scores = Vec::with_capacity(rows.len());
     for (row, assessment) in rows.iter().zip(&assessments) {
         match assessment {

@@ -39,6 +39,7 @@ mod order;
 mod policies;
 mod policy;
 mod ports;
+mod profile;
 mod request;
 mod scan;
 mod scratch;
@@ -49,7 +50,7 @@ mod view;
 mod wanted;
 
 pub use account::{Account, AccountTerm, AgentAccount, Standing, TermScore};
-pub use blend::{Blend, Decider, Term};
+pub use blend::{Blend, Decider, Faulty, Term};
 pub use columns::{Dimension, LANES, Node};
 pub use constraint::{ConstraintError, PATTERN_SIZE_LIMIT, validate_constraint};
 pub use demand::{Demand, Shape};
@@ -60,6 +61,10 @@ pub use policies::{
     BestFit, BestFitGpu, DotProduct, Fgd, FirstFit, GpuPacking, L2NormGreedy, POLICIES, Scarcity, WorstFit, by_name,
 };
 pub use policy::{Assessment, Batch, Context, Fault, Policy, Ranking, Score, Verdict};
+pub use profile::{
+    DEFAULT_PROFILE, MAX_SAMPLE, MAX_TERMS, MAX_WEIGHT, PROFILES, ProfileError, ReadyProfile, is_reserved,
+    validate_name, validate_profile,
+};
 pub use request::{PortWanted, Request};
 pub use scratch::{Outcome, Placed, Scratch, place};
 pub use slots::Slots;

@@ -9,13 +9,13 @@ use std::sync::Arc;
 use model::{AgentId, AppId, AppVersion, Constraint, Explanation, GpuSlots};
 
 use crate::account::{Account, account};
-use crate::blend::{self, Decider};
+use crate::blend::{self, Decider, Faulty};
 use crate::cache::Cache;
 use crate::choice::{Best, Question, choose};
 use crate::constraint::{Matched, Test, without_wishes};
 use crate::ledger::Ledger;
 use crate::needs::Needs;
-use crate::policy::{Context, Fault, Own, count_in};
+use crate::policy::{Context, Own, count_in};
 use crate::scan::{pivot, scan};
 use crate::{Node, Request, View};
 
@@ -34,7 +34,7 @@ pub enum Outcome {
     /// No agent passed all filters.
     Nowhere(Explanation),
     /// Nothing was decided: a policy gave no answer that can be used.
-    Faulty(Fault),
+    Faulty(Faulty),
 }
 
 impl Outcome {
@@ -120,7 +120,7 @@ impl<'a> Scratch<'a> {
         decider: impl Into<Decider<'p>>,
         seed: u64,
         request: &Request,
-    ) -> Result<Account, Fault> {
+    ) -> Result<Account, Faulty> {
         let place = self.place_of(&request.app);
         self.ask(place, decider.into(), seed, request, |question, ledger, _, _| {
             let account = account(question, ledger)?;
@@ -254,7 +254,7 @@ fn decide(
     cache: &mut Cache,
     wanted: u64,
     detail: Detail,
-) -> Result<(Option<Best>, Explanation), Fault> {
+) -> Result<(Option<Best>, Explanation), Faulty> {
     if question.blend.is_some() {
         return blend::choose(question, ledger);
     }

@@ -82,6 +82,13 @@ impl View {
             Event::Restored { row } => self.restore(row),
             Event::EpochStarted { .. }
             | Event::PlacementPolicyChosen { .. }
+            | Event::ProfileDefined { .. }
+            | Event::ProfileRemoved { .. }
+            | Event::ProfileChosen { .. }
+            | Event::ShadowChosen { .. }
+            | Event::ModuleAdded { .. }
+            | Event::ModuleRemoved { .. }
+            | Event::ModuleDisabled { .. }
             | Event::TaskKillRequested { .. }
             | Event::LaunchDelayed { .. }
             | Event::LaunchDelayReset { .. }
@@ -253,7 +260,13 @@ impl View {
             Row::Task(task) => self.restore_task(task),
             Row::Offer(offer) => self.make_offer(offer.id, offer.agent, &offer.resources),
             Row::App(app) => self.demand.ask(&app.spec),
-            Row::Header(_) | Row::Definition(..) | Row::Deployment(_) | Row::Framework(_) | Row::Filter(_) => {}
+            Row::Header(_)
+            | Row::Definition(..)
+            | Row::Deployment(_)
+            | Row::Framework(_)
+            | Row::Filter(_)
+            | Row::Profile(_)
+            | Row::Module(_) => {}
         }
     }
 

@@ -4,25 +4,23 @@
 //! framework is offered only what it takes, so offers, their acceptance and the launches are told together.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use model::{
-    AgentId, App, AppId, Event, FrameworkId, KillReason, LaunchedTask, OfferBatch, OfferOutcome, Task, TaskId,
-    TaskState, Timestamp, Waiting, WaitingCause, Workload,
+    AgentId, App, AppId, Event, Explanation, FrameworkId, KillReason, LaunchedTask, OfferBatch, OfferOutcome, Task,
+    TaskId, TaskState, Timestamp, Waiting, WaitingCause, Workload,
 };
-use placement::{Outcome, Placed, Policy, Request, Scratch};
+use placement::{Outcome, Placed, ReadyProfile, Request, Scratch};
 use state::State;
 
+use crate::World;
 use crate::draft::Draft;
 use crate::shares::{Queue, services_first};
-use crate::{Rejection, World};
 
 /// How many tasks one allocation launches at most; the next one follows at once. It bounds the size of a record.
 pub const LAUNCHES_PER_ALLOCATION: usize = 500;
 
 /// What one cycle hands out.
 struct Cycle<'a> {
-    policy: Arc<dyn Policy>,
     scratch: Scratch<'a>,
     offers: OfferBatch,
     launches: Vec<LaunchedTask>,
@@ -42,34 +40,29 @@ impl World {
 }
 
 impl Draft<'_> {
-    pub(crate) fn allocate(&mut self) -> Result<(), Rejection> {
+    pub(crate) fn allocate(&mut self) {
         self.expire_offers();
         self.remove_overdue_frameworks();
         self.end_orphans();
         self.advance_deployments();
         if self.world.book.to_look_at(self.now()).next().is_none() {
-            self.allocate_services(&[])?;
-            return Ok(());
+            self.allocate_services(&[]);
+            return;
         }
         let queue = Queue::of(self.world);
         if services_first(self.state(), &self.world.book.total, &queue) {
-            let placed_on = self.allocate_services(&[])?;
+            let placed_on = self.allocate_services(&[]);
             self.offer_to_frameworks(queue, &placed_on);
         } else {
             let offered = self.offer_to_frameworks(queue, &BTreeSet::new());
-            self.allocate_services(&offered)?;
+            self.allocate_services(&offered);
         }
-        Ok(())
     }
 
     /// Returns where it placed something. Nothing is placed on agents that were `offered` to others.
-    fn allocate_services(&mut self, offered: &[AgentId]) -> Result<BTreeSet<AgentId>, Rejection> {
-        let mut cycle = Cycle {
-            policy: self.active_policy()?,
-            scratch: Scratch::new(&self.world.view),
-            offers: OfferBatch::default(),
-            launches: Vec::new(),
-        };
+    fn allocate_services(&mut self, offered: &[AgentId]) -> BTreeSet<AgentId> {
+        let mut cycle =
+            Cycle { scratch: Scratch::new(&self.world.view), offers: OfferBatch::default(), launches: Vec::new() };
         offered.iter().for_each(|agent| cycle.scratch.withhold(*agent));
         let state = self.state();
         for app in state.unsettled_apps().iter().filter_map(|id| state.apps.get(id)) {
@@ -77,7 +70,7 @@ impl Draft<'_> {
         }
         let placed_on = cycle.offers.agents.iter().copied().collect();
         self.tell(cycle);
-        Ok(placed_on)
+        placed_on
     }
 
     fn reconcile(&mut self, cycle: &mut Cycle<'_>, app: &App) {
@@ -149,17 +142,29 @@ impl Draft<'_> {
 
     fn place(&mut self, cycle: &mut Cycle<'_>, app: &App, missing: usize) -> Option<Waiting> {
         let request = Request::of_app(&app.spec).counting_since(app.config_version);
+        let mut profile = self.deciding_for(app);
         for placed in 0..missing {
             if cycle.launches.len() >= LAUNCHES_PER_ALLOCATION {
                 // The rest is not refused, only not asked for yet.
                 return app.waiting.clone();
             }
             let seed = self.command.seed.wrapping_add(cycle.launches.len() as u64);
-            match cycle.scratch.place(cycle.policy.as_ref(), seed, &request) {
-                Outcome::Placed(found) => self.launch(cycle, app, found),
-                Outcome::Nowhere(explanation) => {
+            let mut outcome = cycle.scratch.place(&profile, seed, &request);
+            while let Outcome::Faulty(fault) = outcome {
+                self.disable(fault);
+                profile = self.deciding_for(app);
+                outcome = cycle.scratch.place(&profile, seed, &request);
+            }
+            match outcome {
+                Outcome::Placed(mut found) => {
+                    name(&mut found.explanation, &profile);
+                    self.launch(cycle, app, found);
+                }
+                Outcome::Nowhere(mut explanation) => {
+                    name(&mut explanation, &profile);
                     return waiting(missing - placed, WaitingCause::NothingFits { explanation });
                 }
+                Outcome::Faulty(_) => unreachable!("what is faulty is disabled, and what is built in is not faulty"),
             }
         }
         None
@@ -201,6 +206,13 @@ impl Draft<'_> {
         });
         let launched = cycle.launches.into_iter().map(|task| Event::TaskLaunched { task: Box::new(task) });
         self.events.extend(launched);
+    }
+}
+
+/// What decided is the profile, whatever policy that is made of.
+fn name(explanation: &mut Explanation, profile: &ReadyProfile) {
+    if *explanation.policy != **profile.name() {
+        explanation.policy = profile.name().to_string();
     }
 }
 

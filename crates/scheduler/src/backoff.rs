@@ -49,6 +49,7 @@ mod tests {
             resources: Resources::default(),
             container: None,
             user: None,
+            role: None,
             env: Default::default(),
             labels: Default::default(),
             ports: Vec::new(),

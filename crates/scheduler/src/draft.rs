@@ -2,23 +2,26 @@
 
 use std::sync::Arc;
 
-use model::{ClusterId, Command, Event, LeaderAddresses, OfferId, Timestamp};
-use placement::Policy;
+use model::{ClusterId, Command, Event, LeaderAddresses, OfferId, Profile, Timestamp};
 use state::State;
 
-use crate::{DEFAULT_PLACEMENT_POLICY, Rejection, World};
+use crate::{DEFAULT_PLACEMENT_POLICY, Policies, Rejection, World};
 
 pub(crate) struct Draft<'a> {
     pub(crate) world: &'a World,
     pub(crate) command: &'a Command,
+    pub(crate) policies: &'a Policies,
     pub(crate) events: Vec<Event>,
+    /// Modules that this very decision disables.
+    pub(crate) disabled: Vec<Arc<str>>,
     ids_made: u64,
     offers_made: u64,
 }
 
 impl<'a> Draft<'a> {
-    pub(crate) fn new(world: &'a World, command: &'a Command) -> Self {
-        Self { world, command, events: Vec::new(), ids_made: 0, offers_made: 0 }
+    pub(crate) fn new(world: &'a World, command: &'a Command, policies: &'a Policies) -> Self {
+        let (events, disabled) = (Vec::new(), Vec::new());
+        Self { world, command, policies, events, disabled, ids_made: 0, offers_made: 0 }
     }
 
     pub(crate) fn state(&self) -> &'a State {
@@ -46,35 +49,32 @@ impl<'a> Draft<'a> {
         leader: &str,
         addresses: Option<&LeaderAddresses>,
         placement_policy: Option<&str>,
+        profile: Option<&Arc<Profile>>,
     ) -> Result<(), Rejection> {
-        let in_force = &self.state().header.placement_policy;
+        let state = self.state();
+        let in_force = &state.header.placement_policy;
         let wanted = match placement_policy {
             Some(name) => name,
             None if in_force.is_empty() => DEFAULT_PLACEMENT_POLICY,
             None => in_force,
         };
-        policy_named(wanted)?;
-        let cluster = self.state().header.cluster.as_ref().unwrap_or(cluster).clone();
+        let cluster = state.header.cluster.as_ref().unwrap_or(cluster).clone();
         self.events.push(Event::EpochStarted {
             cluster,
             leader: leader.to_owned(),
             addresses: addresses.cloned(),
             state_version: state::VERSION,
         });
+        if let Some(profile) = profile {
+            self.define_profile(profile)?;
+        }
+        let is_defined = profile.is_some_and(|profile| *profile.name == *wanted);
+        if !is_defined && placement_policy.is_some() && !self.exists(wanted) {
+            return Err(self.unknown_profile(wanted));
+        }
         if wanted != in_force {
             self.events.push(Event::PlacementPolicyChosen { policy: wanted.to_owned() });
         }
         Ok(())
     }
-
-    pub(crate) fn active_policy(&self) -> Result<Arc<dyn Policy>, Rejection> {
-        policy_named(&self.state().header.placement_policy)
-    }
-}
-
-fn policy_named(name: &str) -> Result<Arc<dyn Policy>, Rejection> {
-    placement::by_name(name).ok_or_else(|| Rejection::UnknownPolicy {
-        name: name.to_owned(),
-        known: placement::POLICIES.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", "),
-    })
 }

@@ -15,6 +15,7 @@ mod deployments;
 mod draft;
 mod frameworks;
 mod offers;
+mod profiles;
 mod rejection;
 mod service_ports;
 mod shares;
@@ -27,11 +28,12 @@ use state::State;
 pub use allocate::LAUNCHES_PER_ALLOCATION;
 pub use book::Book;
 pub use offers::{DEFAULT_OFFER_TIMEOUT_MS, OFFERS_PER_ALLOCATION};
+pub use profiles::{MAX_CHOICES, MAX_MODULE_BYTES, MAX_MODULES, MAX_PROFILES, Modules, Policies, profile_of};
 pub use rejection::Rejection;
 
 use draft::Draft;
 
-/// The policy of a cluster whose configuration names none.
+/// The policy of a cluster whose configuration names none, and of those whose profile cannot decide.
 pub const DEFAULT_PLACEMENT_POLICY: &str = "best-fit";
 
 /// What decisions are made from: the state, placement's picture, and what there is to offer, of the same records.
@@ -65,13 +67,13 @@ impl World {
 }
 
 /// The events that carry a command out; none when there is nothing to do.
-pub fn decide(world: &World, command: &Command) -> Result<Vec<Event>, Rejection> {
-    let mut draft = Draft::new(world, command);
+pub fn decide(world: &World, command: &Command, policies: &Policies) -> Result<Vec<Event>, Rejection> {
+    let mut draft = Draft::new(world, command, policies);
     match &command.kind {
-        CommandKind::StartEpoch { cluster, leader, addresses, placement_policy } => {
-            draft.start_epoch(cluster, leader, addresses.as_ref(), placement_policy.as_deref())?;
+        CommandKind::StartEpoch { cluster, leader, addresses, placement_policy, profile } => {
+            draft.start_epoch(cluster, leader, addresses.as_ref(), placement_policy.as_deref(), profile.as_ref())?;
         }
-        CommandKind::Allocate => draft.allocate()?,
+        CommandKind::Allocate => draft.allocate(),
         CommandKind::CreateApp { app } => draft.create_app(app)?,
         CommandKind::PutApps { apps, force } => draft.put_apps(apps, *force)?,
         CommandKind::ScaleApp { app, instances, force } => draft.scale_app(app, *instances, *force)?,
@@ -97,6 +99,12 @@ pub fn decide(world: &World, command: &Command) -> Result<Vec<Event>, Rejection>
         CommandKind::SuppressOffers { framework } => draft.suppress_offers(*framework)?,
         CommandKind::AcknowledgeUpdates { framework, receipts } => draft.acknowledge_updates(*framework, receipts)?,
         CommandKind::KillFrameworkTask { framework, task } => draft.kill_framework_task(*framework, task)?,
+        CommandKind::DefineProfile { profile } => draft.define_profile(profile)?,
+        CommandKind::RemoveProfile { profile } => draft.remove_profile(profile)?,
+        CommandKind::ChooseProfile { scope, profile } => draft.choose_profile(scope.as_ref(), profile.as_ref())?,
+        CommandKind::ChooseShadow { profile } => draft.choose_shadow(profile.as_ref())?,
+        CommandKind::AddModule { name, bytes } => draft.add_module(name, bytes)?,
+        CommandKind::RemoveModule { module } => draft.remove_module(module)?,
     }
     Ok(draft.events)
 }

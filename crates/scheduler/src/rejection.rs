@@ -23,8 +23,22 @@ pub enum Rejection {
     /// A field of an app that cannot be accepted as the cluster is.
     #[error("{app}: {field} {reason}")]
     InvalidApp { app: AppId, field: String, reason: String },
-    #[error("no placement policy is named '{name}'; there are: {known}")]
+    #[error("no placement policy, profile or module is named '{name}'; there are: {known}")]
     UnknownPolicy { name: String, known: String },
+    #[error("'{name}' cannot decide: {reason}")]
+    UnusableProfile { name: String, reason: String },
+    #[error("profile '{name}': {field} {reason}")]
+    InvalidProfile { name: String, field: String, reason: String },
+    #[error("'{name}' is in use by {}: choose another profile there first", users.join(", "))]
+    ProfileInUse { name: String, users: Vec<String> },
+    #[error("role '{role}' {reason}")]
+    InvalidRole { role: String, reason: String },
+    #[error("profiles are chosen for {limit} roles and apps already: take one back first")]
+    TooManyChoices { limit: usize },
+    #[error("module '{name}' {reason}")]
+    InvalidModule { name: String, reason: String },
+    #[error("no module is named '{0}'")]
+    UnknownModule(String),
 }
 
 fn path(cycle: &[AppId]) -> String {

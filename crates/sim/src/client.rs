@@ -170,6 +170,7 @@ impl Client {
             },
             container: None,
             user: None,
+            role: None,
             env: [("GENERATION".to_owned(), wish.generation.to_string())].into(),
             labels: Default::default(),
             ports: vec![port; usize::from(ports)],

@@ -11,8 +11,19 @@ use crate::{Mark, SnapshotError};
 pub const FORMAT: u32 = 1;
 
 /// A column family for each table.
-pub(crate) const TABLES: [&str; 9] =
-    ["header", "agents", "apps", "definitions", "tasks", "offers", "deployments", "frameworks", "filters"];
+pub(crate) const TABLES: [&str; 11] = [
+    "header",
+    "agents",
+    "apps",
+    "definitions",
+    "tasks",
+    "offers",
+    "deployments",
+    "frameworks",
+    "filters",
+    "profiles",
+    "modules",
+];
 /// The family of what says which state it is.
 pub(crate) const META: &str = "meta";
 pub(crate) const FORMAT_KEY: &[u8] = b"format";
@@ -33,6 +44,8 @@ pub(crate) fn place(key: &RowKey) -> (&'static str, Vec<u8>) {
         RowKey::Deployment(id) => ("deployments", id.as_str().as_bytes().into()),
         RowKey::Framework(id) => ("frameworks", id.0.to_be_bytes().into()),
         RowKey::Filter(agent, framework) => ("filters", [agent.0.to_be_bytes(), framework.0.to_be_bytes()].concat()),
+        RowKey::Profile(name) => ("profiles", name.as_bytes().into()),
+        RowKey::Module(name) => ("modules", name.as_bytes().into()),
     }
 }
 

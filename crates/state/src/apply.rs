@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use model::{
     Agent, AgentDescription, AgentId, App, AppId, AppSpec, AppVersion, Connection, Deployment, DeploymentId, Event,
-    FrameworkConnection, FrameworkId, Header, KillRequest, LaunchDelay, LaunchedTask, PendingUpdate, Record, Row, Task,
-    TaskFailure, TaskId, TaskState, TaskStatus, Timestamp, Waiting, Workload,
+    FrameworkConnection, FrameworkId, Header, KillRequest, LaunchDelay, LaunchedTask, PendingUpdate, ProfileScope,
+    Record, Row, Task, TaskFailure, TaskId, TaskState, TaskStatus, Timestamp, Waiting, Workload,
 };
 
 use crate::State;
@@ -40,6 +40,22 @@ impl State {
                 self.header.state_version = *state_version;
             }
             Event::PlacementPolicyChosen { policy } => self.header.placement_policy.clone_from(policy),
+            Event::ProfileDefined { profile } => {
+                self.profiles.insert(Arc::clone(&profile.name), Arc::clone(profile));
+            }
+            Event::ProfileRemoved { profile } => {
+                self.profiles.remove(profile);
+            }
+            Event::ProfileChosen { scope, profile } => self.choose_profile(scope, profile.as_ref()),
+            Event::ShadowChosen { profile } => self.header.profiles.shadow.clone_from(profile),
+            Event::ModuleAdded { module } => self.modules.insert(Arc::clone(&module.name), Arc::clone(module)),
+            Event::ModuleRemoved { module } => {
+                self.modules.remove(module);
+            }
+            Event::ModuleDisabled { module, reason } => {
+                let reason = Some(Arc::clone(reason));
+                self.modules.update(module, |row| Arc::make_mut(row).disabled = reason);
+            }
             Event::AgentRegistered { agent, description } => self.register(*agent, description),
             Event::AgentReconnected { agent, description } => self.agents.update(agent, |row| {
                 row.description.clone_from(description);
@@ -91,6 +107,24 @@ impl State {
             }
             Event::DeploymentEnded { deployment, outcome: _ } => self.end_deployment(deployment),
             Event::Restored { row } => self.restore(row),
+        }
+    }
+
+    fn choose_profile(&mut self, scope: &ProfileScope, profile: Option<&Arc<str>>) {
+        let choices = &mut self.header.profiles;
+        match (scope, profile) {
+            (ProfileScope::Role(role), Some(profile)) => {
+                choices.roles.insert(Arc::clone(role), Arc::clone(profile));
+            }
+            (ProfileScope::Role(role), None) => {
+                choices.roles.remove(role);
+            }
+            (ProfileScope::App(app), Some(profile)) => {
+                choices.apps.insert(app.clone(), Arc::clone(profile));
+            }
+            (ProfileScope::App(app), None) => {
+                choices.apps.remove(app);
+            }
         }
     }
 
@@ -249,6 +283,7 @@ impl State {
         if let Some(app) = self.apps.remove(id) {
             self.forget_definition(id, app.version);
         }
+        self.header.profiles.apps.remove(id);
         self.settle(id);
     }
 
@@ -308,6 +343,8 @@ impl State {
             Row::Framework(framework) => self.frameworks.insert(framework.id, framework),
             Row::Filter(filter) => self.enter_filter(filter),
             Row::Deployment(deployment) => self.start_deployment(&deployment),
+            Row::Profile(profile) => self.profiles.insert(Arc::clone(&profile.name), profile),
+            Row::Module(module) => self.modules.insert(Arc::clone(&module.name), module),
         }
     }
 

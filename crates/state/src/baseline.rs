@@ -23,6 +23,8 @@ impl State {
             .chain(self.deployments.values().cloned().map(Row::Deployment))
             .chain(self.frameworks.values().cloned().map(Row::Framework))
             .chain(self.filters.values().copied().map(Row::Filter))
+            .chain(self.profiles.values().cloned().map(Row::Profile))
+            .chain(self.modules.values().cloned().map(Row::Module))
     }
 
     /// Folds a baseline that was made after record `seq`.

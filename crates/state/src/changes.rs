@@ -44,6 +44,8 @@ impl State {
         self.deployments.track(on);
         self.frameworks.track(on);
         self.filters.track(on);
+        self.profiles.track(on);
+        self.modules.track(on);
     }
 
     /// What changed since this was last called, or since tracking began.
@@ -68,6 +70,12 @@ impl State {
             self.filters
                 .take_touched()
                 .map(|((agent, framework), row)| (RowKey::Filter(agent, framework), row.copied().map(Row::Filter))),
+        );
+        rows.extend(
+            self.profiles.take_touched().map(|(name, row)| (RowKey::Profile(name), row.cloned().map(Row::Profile))),
+        );
+        rows.extend(
+            self.modules.take_touched().map(|(name, row)| (RowKey::Module(name), row.cloned().map(Row::Module))),
         );
         Changes { seq: self.seq, epoch: self.epoch, at: self.at, state_hash: self.kept_hash(), rows }
     }

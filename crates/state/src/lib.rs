@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use model::{
     Agent, AgentId, App, AppId, AppSpec, AppVersion, Deployment, DeploymentId, Epoch, Framework, FrameworkId, Hash,
-    Header, Offer, OfferFilter, OfferId, Resources, Seq, Task, TaskId, Timestamp,
+    Header, Module, Offer, OfferFilter, OfferId, Profile, Resources, Seq, Task, TaskId, Timestamp,
 };
 
 pub use changes::Changes;
@@ -53,6 +53,10 @@ pub struct State {
     pub frameworks: Table<FrameworkId, Framework>,
     /// What frameworks do not want to be offered for a while.
     pub filters: Table<(AgentId, FrameworkId), OfferFilter>,
+    /// Profiles that somebody defined, by name; every policy that is built in is one too.
+    pub profiles: Table<Arc<str>, Arc<Profile>>,
+    /// Policies that came as modules, by name.
+    pub modules: Table<Arc<str>, Arc<Module>>,
     index: index::Index,
 }
 
@@ -148,6 +152,8 @@ impl State {
         self.deployments.hash_late(late);
         self.frameworks.hash_late(late);
         self.filters.hash_late(late);
+        self.profiles.hash_late(late);
+        self.modules.hash_late(late);
     }
 
     /// As [`State::hash`], and what it took is kept for the next time.
@@ -160,6 +166,8 @@ impl State {
         self.deployments.hash_changes();
         self.frameworks.hash_changes();
         self.filters.hash_changes();
+        self.profiles.hash_changes();
+        self.modules.hash_changes();
         self.hash()
     }
 
@@ -179,8 +187,9 @@ impl State {
         ] {
             hasher.update(&sum.to_le_bytes());
         }
-        // Only where there are any, so that clusters without frameworks keep the hashes that they had before there were such.
-        for sum in [self.frameworks.sum(), self.filters.sum()].into_iter().filter(|sum| *sum != 0) {
+        // Only where there are any, so that clusters without such rows keep the hashes that they had before there were any.
+        let later = [self.frameworks.sum(), self.filters.sum(), self.profiles.sum(), self.modules.sum()];
+        for sum in later.into_iter().filter(|sum| *sum != 0) {
             hasher.update(&sum.to_le_bytes());
         }
         Hash(*hasher.finalize().as_bytes())

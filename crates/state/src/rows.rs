@@ -1,6 +1,7 @@
 //! Rows apart from their tables: what names one, and how many of them become a state.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use model::{AgentId, AppId, AppVersion, DeploymentId, Epoch, FrameworkId, OfferId, Row, Seq, TaskId, Timestamp};
 
@@ -19,6 +20,8 @@ pub enum RowKey {
     Deployment(DeploymentId),
     Framework(FrameworkId),
     Filter(AgentId, FrameworkId),
+    Profile(Arc<str>),
+    Module(Arc<str>),
 }
 
 impl RowKey {
@@ -34,6 +37,8 @@ impl RowKey {
             Row::Deployment(deployment) => Self::Deployment(deployment.id.clone()),
             Row::Framework(framework) => Self::Framework(framework.id),
             Row::Filter(filter) => Self::Filter(filter.agent, filter.framework),
+            Row::Profile(profile) => Self::Profile(Arc::clone(&profile.name)),
+            Row::Module(module) => Self::Module(Arc::clone(&module.name)),
         }
     }
 }
@@ -58,6 +63,8 @@ impl HashedRow {
             Row::Deployment(deployment) => hash_of(&deployment.id, deployment),
             Row::Framework(framework) => hash_of(&framework.id, framework),
             Row::Filter(filter) => hash_of(&(filter.agent, filter.framework), filter),
+            Row::Profile(profile) => hash_of(&profile.name, profile),
+            Row::Module(module) => hash_of(&module.name, module),
         };
         Self { row, hash }
     }
@@ -101,6 +108,8 @@ impl State {
                     state.index.enter_filter(&filter);
                     state.filters.insert_hashed((filter.agent, filter.framework), filter, hash);
                 }
+                Row::Profile(profile) => state.profiles.insert_hashed(Arc::clone(&profile.name), profile, hash),
+                Row::Module(module) => state.modules.insert_hashed(Arc::clone(&module.name), module, hash),
                 Row::Deployment(deployment) => {
                     for action in deployment.actions() {
                         concerned.insert(action.app.clone());

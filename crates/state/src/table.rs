@@ -1,5 +1,6 @@
 //! An ordered table that keeps a hash of its rows as they change.
 
+use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -65,12 +66,18 @@ impl<K> Clone for Touched<K> {
 
 impl<K: Ord + Clone + Serialize, V: Clone + Serialize> Table<K, V> {
     #[must_use]
-    pub fn get(&self, key: &K) -> Option<&V> {
+    pub fn get<Q: Ord + ?Sized>(&self, key: &Q) -> Option<&V>
+    where
+        K: Borrow<Q>,
+    {
         self.rows.get(key).map(|row| &row.value)
     }
 
     #[must_use]
-    pub fn contains(&self, key: &K) -> bool {
+    pub fn contains<Q: Ord + ?Sized>(&self, key: &Q) -> bool
+    where
+        K: Borrow<Q>,
+    {
         self.rows.contains_key(key)
     }
 

@@ -94,6 +94,7 @@ fn spec(number: usize, pod: &Pod) -> AppSpec {
         },
         container: None,
         user: None,
+        role: None,
         env: BTreeMap::new(),
         labels: BTreeMap::new(),
         ports: Vec::new(),

@@ -63,7 +63,7 @@ impl<L: EventLog> Leader<L> {
     fn decide(&mut self, principal: Principal, kind: CommandKind, next: &mut Batch) -> Result<Decided, SubmitError> {
         let began_at = Instant::now();
         let cause = mint(self.config.environment.as_ref(), principal, kind, self.world.state.at);
-        let events = scheduler::decide(&self.world, &cause)?;
+        let events = scheduler::decide(&self.world, &cause, &self.config.policies)?;
         if events.is_empty() && !self.has_to_be_recorded(&cause.kind, next) {
             return Ok(Decided::NothingToDo);
         }

@@ -68,6 +68,7 @@ pub(crate) fn app(name: &str) -> AppSpec {
         resources: Resources { cpus: Scalar(100), mem: Scalar::from_whole(32), ..Resources::default() },
         container: None,
         user: None,
+        role: None,
         env: BTreeMap::new(),
         labels: BTreeMap::new(),
         ports: Vec::new(),

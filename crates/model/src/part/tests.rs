@@ -66,6 +66,7 @@ fn a_record_that_begins_an_epoch_is_never_in_parts() {
         leader: leader.clone(),
         addresses: None,
         placement_policy: None,
+        profile: None,
     };
     let events = vec![Event::EpochStarted { cluster, leader, addresses: None, state_version: 1 }];
     let start = record(1, 5_000, kind, events);

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use model::{AgentId, Filter};
 use placement::{
-    Account, AgentAccount, Assessment, Blend, Context, Fault, Node, Outcome, Policy, Request, Score, Scratch, Standing,
-    Term, View, place,
+    Account, AgentAccount, Assessment, Blend, Context, Fault, Faulty, Node, Outcome, Policy, Request, Score, Scratch,
+    Standing, Term, View, place,
 };
 use proptest::prelude::*;
 
@@ -221,8 +221,8 @@ fn too_few_answers_decide_nothing() {
     let blend = Blend::new("a module", vec![term(Arc::new(Short), 1, false)], None);
     let mut scratch = Scratch::new(&view);
     let outcome = scratch.place(&blend, 0, &request("web", 1, 1));
-    let Outcome::Faulty(Fault(reason)) = &outcome else { panic!("{outcome:?}") };
-    assert_eq!(reason, "it was asked about 3 agents and gave 2 answers");
+    let Outcome::Faulty(Faulty { policy: faulty, reason }) = &outcome else { panic!("{outcome:?}") };
+    assert_eq!((faulty.as_str(), reason.as_str()), ("short", "it was asked about 3 agents and gave 2 answers"));
     let Outcome::Placed(_) = scratch.place(policy("best-fit").as_ref(), 0, &request("web", 4_000, 1)) else {
         panic!("nothing was taken")
     };

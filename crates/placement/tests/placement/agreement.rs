@@ -468,7 +468,7 @@ fn choice(outcome: &Outcome) -> (Option<AgentId>, model::Explanation) {
     match outcome {
         Outcome::Placed(placed) => (Some(placed.agent), placed.explanation.clone()),
         Outcome::Nowhere(explanation) => (None, explanation.clone()),
-        Outcome::Faulty(fault) => panic!("{}", fault.0),
+        Outcome::Faulty(fault) => panic!("{}", fault.reason),
     }
 }
 

@@ -113,6 +113,7 @@ pub(crate) fn asked(request: &Request, instances: u32) -> Event {
         },
         container: None,
         user: None,
+        role: None,
         env: BTreeMap::new(),
         labels: BTreeMap::new(),
         ports: Vec::new(),
@@ -181,7 +182,7 @@ pub(crate) fn place_many(view: &View, name: &str, request: &Request, count: usiz
         match scratch.place(policy(name).as_ref(), seed as u64, request) {
             Outcome::Placed(placed) => agents.push(placed.agent.0),
             Outcome::Nowhere(explanation) => return (agents, Some(explanation)),
-            Outcome::Faulty(fault) => panic!("{}", fault.0),
+            Outcome::Faulty(fault) => panic!("{}", fault.reason),
         }
     }
     (agents, None)

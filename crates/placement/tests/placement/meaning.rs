@@ -10,7 +10,7 @@ fn placed(view: &View, name: &str, seed: u64, request: &Request) -> u32 {
     match place(view, policy(name).as_ref(), seed, request) {
         Outcome::Placed(placed) => placed.agent.0,
         Outcome::Nowhere(explanation) => panic!("{explanation}"),
-        Outcome::Faulty(fault) => panic!("{}", fault.0),
+        Outcome::Faulty(fault) => panic!("{}", fault.reason),
     }
 }
 

@@ -8,7 +8,7 @@ use model::{
     Principal, Record, Resources, Scalar, SealedRecord, StatusUpdate, Task, TaskId, TaskState, TaskStatus, Timestamp,
     Tip, UpdateId,
 };
-use scheduler::{Rejection, World, decide};
+use scheduler::{Policies, Rejection, World, decide};
 use state::State;
 
 pub(crate) struct Cluster {
@@ -16,6 +16,7 @@ pub(crate) struct Cluster {
     pub(crate) now: Timestamp,
     pub(crate) tip: Tip,
     pub(crate) log: Vec<SealedRecord>,
+    pub(crate) policies: Policies,
     commands: u64,
 }
 
@@ -26,6 +27,7 @@ impl Cluster {
             now: Timestamp(1_000_000),
             tip: Tip::default(),
             log: Vec::new(),
+            policies: Policies::default(),
             commands: 0,
         };
         let start = CommandKind::StartEpoch {
@@ -33,6 +35,7 @@ impl Cluster {
             leader: "m1".to_owned(),
             addresses: None,
             placement_policy: Some(policy.to_owned()),
+            profile: None,
         };
         cluster.run(start).expect("an epoch starts");
         cluster
@@ -51,7 +54,7 @@ impl Cluster {
             principal: Principal::new("test"),
             kind,
         };
-        let events = decide(&self.world, &cause)?;
+        let events = decide(&self.world, &cause, &self.policies)?;
         if events.is_empty() {
             return Ok(events);
         }
@@ -182,6 +185,7 @@ pub(crate) fn app(name: &str, instances: u32) -> AppSpec {
         resources: Resources { cpus: Scalar(500), mem: Scalar::from_whole(100), ..Resources::default() },
         container: None,
         user: None,
+        role: None,
         env: BTreeMap::new(),
         labels: BTreeMap::new(),
         ports: Vec::new(),

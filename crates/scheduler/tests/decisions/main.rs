@@ -4,4 +4,5 @@ mod cluster;
 mod frameworks;
 mod gpus;
 mod laws;
+mod profiles;
 mod scenarios;

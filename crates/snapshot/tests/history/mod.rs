@@ -8,7 +8,7 @@ use model::{
     Principal, Record, Resources, Scalar, SealedRecord, Seq, StatusUpdate, TaskState, TaskStatus, Timestamp, Tip,
     UpdateId,
 };
-use scheduler::World;
+use scheduler::{Policies, World};
 use state::State;
 
 pub(crate) struct History {
@@ -25,6 +25,7 @@ impl History {
             leader: "m1".to_owned(),
             addresses: None,
             placement_policy: Some("best-fit".to_owned()),
+            profile: None,
         });
         for number in 0..4 {
             history.run(CommandKind::RegisterAgent { description: agent(number) });
@@ -42,7 +43,7 @@ impl History {
             principal: Principal::new("test"),
             kind,
         };
-        let Ok(events) = scheduler::decide(&self.world, &cause) else { return };
+        let Ok(events) = scheduler::decide(&self.world, &cause, &Policies::default()) else { return };
         if events.is_empty() {
             return;
         }
@@ -124,6 +125,7 @@ fn app(name: &str, instances: u32, number: u32) -> Arc<AppSpec> {
         resources: Resources { cpus: Scalar(100), mem: Scalar::from_whole(32), ..Resources::default() },
         container: None,
         user: None,
+        role: None,
         env: BTreeMap::from([("NUMBER".to_owned(), (number % 3).to_string())]),
         labels: BTreeMap::new(),
         ports: Vec::new(),

@@ -36,6 +36,7 @@ fn app() -> AppSpec {
         resources: Resources { cpus: Scalar(500), mem: Scalar::from_whole(300), ..Resources::default() },
         container: None,
         user: None,
+        role: None,
         env: [].into(),
         labels: [].into(),
         ports: vec![],
