@@ -57,14 +57,29 @@ impl<'a> Ledger<'a> {
         if request.ports.is_empty() {
             return Vec::new();
         }
-        let ports = self.ports_mut(row);
-        let picked =
-            ports.pick(&request.ports).expect("the filters counted the free ports and looked for the fixed ones");
+        let picked = self.ports(row).pick(&request.ports);
+        let picked = picked.expect("the filters counted the free ports and looked for the fixed ones");
+        self.take_ports(row, &picked);
+        picked
+    }
+
+    /// The same with ports that were picked elsewhere.
+    pub(crate) fn occupy(&mut self, row: usize, request: &Request, gpu_slots: &GpuSlots, ports: &[u16]) {
+        self.change(row, request.amounts().map(|amount| -amount));
+        if !gpu_slots.is_empty() {
+            self.stock_mut(row / LANES).take_gpus(row % LANES, gpu_slots);
+        }
+        if !ports.is_empty() {
+            self.take_ports(row, ports);
+        }
+    }
+
+    fn take_ports(&mut self, row: usize, picked: &[u16]) {
         let taken = PortRanges::from_ports(picked.iter().copied());
+        let ports = self.ports_mut(row);
         ports.rotate(&taken, OfferId::default());
         ports.take(&taken);
         self.count_ports(row);
-        picked
     }
 
     /// The opposite of [`Self::take`].

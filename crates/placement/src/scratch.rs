@@ -47,6 +47,14 @@ impl Outcome {
             Self::Faulty(_) => None,
         }
     }
+
+    #[must_use]
+    pub fn placed(self) -> Option<Placed> {
+        match self {
+            Self::Placed(placed) => Some(placed),
+            Self::Nowhere(_) | Self::Faulty(_) => None,
+        }
+    }
 }
 
 /// How much of an account a decision gives of itself. What is chosen is the same.
@@ -198,6 +206,15 @@ impl<'a> Scratch<'a> {
         self.ledger.give_back(row, request, &placed.gpu_slots, &placed.host_ports);
         let place = self.place_of(&request.app);
         self.apps[place].unfollow(row);
+        self.touch(row);
+    }
+
+    /// Takes what a request got on an agent that somebody else chose, whether it is there or not.
+    pub fn occupy(&mut self, request: &Request, agent: AgentId, host_ports: &[u16], gpu_slots: &GpuSlots) {
+        let Some(row) = self.view.columns.row_of(agent) else { return };
+        self.ledger.occupy(row, request, gpu_slots, host_ports);
+        let place = self.place_of(&request.app);
+        self.apps[place].follow(self.view, row);
         self.touch(row);
     }
 

@@ -18,6 +18,7 @@ mod offers;
 mod profiles;
 mod rejection;
 mod service_ports;
+mod shadow;
 mod shares;
 mod tasks;
 
@@ -30,6 +31,7 @@ pub use book::Book;
 pub use offers::{DEFAULT_OFFER_TIMEOUT_MS, OFFERS_PER_ALLOCATION};
 pub use profiles::{MAX_CHOICES, MAX_MODULE_BYTES, MAX_MODULES, MAX_PROFILES, Modules, Policies, profile_of};
 pub use rejection::Rejection;
+pub use shadow::{Difference, Packing, Shadow, ShadowCounts};
 
 use draft::Draft;
 

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use crate::cluster::{Cluster, app, describe, id};
 use crate::frameworks::{info, launch};
 use model::{
-    AgentId, CommandKind, DisconnectReason, RemovalReason, Row, Task, TaskSelection, TaskState, UpdateReceipt,
-    UpdateUuid,
+    AgentId, CommandKind, DisconnectReason, Event, Profile, ProfileScope, ProfileTerm, RemovalReason, Row, Task,
+    TaskSelection, TaskState, UpdateReceipt, UpdateUuid,
 };
+use placement::ReadyProfile;
 use proptest::prelude::*;
-use scheduler::World;
+use scheduler::{Packing, Shadow, World};
 use state::{Changes, HashedRow, RowKey, State};
 
 #[derive(Debug, Clone, Copy)]
@@ -26,7 +27,12 @@ enum Step {
     Allocate,
     Wait(u16),
     Framework { framework: u8, step: FrameworkStep },
+    Define { profile: u8, policy: u8, sample: u8 },
+    Choose { app: Option<u8>, profile: u8 },
 }
+
+/// Names of profiles, some of which a history defines.
+const PROFILES: [&str; 5] = ["one", "two", "best-fit", "spread", "random-of-2"];
 
 /// Frameworks come before they do anything else, and come back whenever they do anything while they are away.
 #[derive(Debug, Clone, Copy)]
@@ -110,6 +116,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         12 => (any::<u8>(), 0..7u8).prop_map(|(nth, state)| Step::Report { nth, state }),
         6 => Just(Step::Allocate),
         2 => any::<u16>().prop_map(Step::Wait),
+        1 => (0..2u8, 0..8u8, 0..4u8).prop_map(|(profile, policy, sample)| Step::Define { profile, policy, sample }),
+        1 => (proptest::option::of(0..4u8), 0..5u8).prop_map(|(app, profile)| Step::Choose { app, profile }),
         12 => (0..3u8, framework_step()).prop_map(|(framework, step)| Step::Framework { framework, step }),
     ];
     proptest::collection::vec(step, 1..60)
@@ -158,6 +166,24 @@ fn take(cluster: &mut Cluster, step: Step) {
             return;
         }
         Step::Framework { framework, step } => command_of(cluster, framework, step),
+        Step::Define { profile, policy, sample } => {
+            let policies = [usize::from(policy), 0];
+            let term = |index: usize| ProfileTerm {
+                policy: placement::POLICIES[index].0.into(),
+                weight: u32::from(policy) + 1,
+                normalise: sample % 2 == 0,
+            };
+            let profile = Profile {
+                name: PROFILES[usize::from(profile)].into(),
+                terms: policies.map(term).into(),
+                sample: Some(u32::from(sample)).filter(|sample| *sample > 0),
+            };
+            CommandKind::DefineProfile { profile: Arc::new(profile) }
+        }
+        Step::Choose { app, profile } => CommandKind::ChooseProfile {
+            scope: app.map(|app| ProfileScope::App(id(&name(app)))),
+            profile: Some(PROFILES[usize::from(profile)].into()),
+        },
         Step::Allocate => return cluster.allocate(),
         Step::Wait(ms) => {
             cluster.now = cluster.now.plus_ms(ms.into());
@@ -201,6 +227,37 @@ proptest! {
         let from_state = World::of(live.clone());
         prop_assert_eq!(from_state.view.check(), Vec::<String>::new());
         prop_assert_eq!(from_state.book.check(&from_state.view), Vec::<String>::new());
+    }
+
+    /// A shadow of the profile that decides would have chosen what was chosen, so that its own cluster is the real one.
+    #[test]
+    fn a_shadow_of_what_decides_agrees(steps in steps(), begun_after in 0_usize..20, policy in 0..PROFILES.len()) {
+        let policy = PROFILES[policy.max(2)];
+        let mut cluster = Cluster::new(policy);
+        let mut shadow = None;
+        let profile = || ReadyProfile::built_in(policy).expect("it is built in");
+        for (number, step) in steps.into_iter().enumerate().filter(|(_, step)| !matches!(step, Step::Choose { .. })) {
+            if number >= begun_after && shadow.is_none() {
+                shadow = Some((cluster.log.len(), Shadow::begin(profile(), &cluster.world.state)));
+            }
+            take(&mut cluster, step);
+        }
+        let Some((begun_at, mut shadow)) = shadow else { return Ok(()) };
+        let mut launched = 0;
+        for sealed in &cluster.log[begun_at..] {
+            shadow.follow(&sealed.record);
+            let by_placement = |event: &&Event| {
+                matches!(event, Event::TaskLaunched { task } if task.explanation.is_some())
+            };
+            launched += sealed.record.events.iter().filter(by_placement).count() as u64;
+        }
+        let counts = shadow.counts();
+        prop_assert_eq!((counts.decisions, counts.agreed), (launched, launched), "{:?}", shadow.differences().next());
+        prop_assert_eq!((counts.nowhere, counts.without_room), (0, 0));
+        let (live, own) = shadow.packing();
+        prop_assert_eq!(live, own);
+        let world = Packing::of(&World::of(cluster.world.state.clone()).view);
+        prop_assert_eq!(live, world);
     }
 
     /// Whoever is told the changes now and then has all rows in the end, and they rebuild the state.

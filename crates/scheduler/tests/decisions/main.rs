@@ -6,3 +6,4 @@ mod gpus;
 mod laws;
 mod profiles;
 mod scenarios;
+mod shadow;
