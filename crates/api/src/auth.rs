@@ -1,8 +1,10 @@
 //! Who asks: somebody with the cluster's token, or, where none is needed, anybody who reaches the port.
 
+use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 
-use axum::extract::{ConnectInfo, Request, State};
+use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
+use axum::http::request::Parts;
 use axum::http::{Extensions, HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -53,6 +55,17 @@ pub(crate) async fn authenticate(State(token): State<Option<Token>>, mut request
 #[must_use]
 pub fn principal_of(extensions: &Extensions) -> Principal {
     extensions.get::<Principal>().cloned().unwrap_or_else(|| named("anonymous", extensions))
+}
+
+/// Who asks, for handlers.
+pub(crate) struct Caller(pub(crate) Principal);
+
+impl<S: Sync> FromRequestParts<S> for Caller {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self(principal_of(&parts.extensions)))
+    }
 }
 
 fn named(kind: &str, extensions: &Extensions) -> Principal {

@@ -173,8 +173,17 @@ impl From<Rejection> for Error {
             Rejection::InvalidApp { app, field, reason } => {
                 Self::invalid(format!("/{field}"), format!("{reason} (app '{app}')"))
             }
-            Rejection::UnknownAgent(_) | Rejection::UnknownFramework(_) => Self::NotFound(message),
-            Rejection::UnknownPolicy { .. } => Self::BadRequest(message),
+            Rejection::UnknownAgent(_)
+            | Rejection::UnknownFramework(_)
+            | Rejection::UnknownPolicy { .. }
+            | Rejection::UnknownModule(_) => Self::NotFound(message),
+            Rejection::InvalidProfile { name, field, reason } => {
+                Self::invalid(format!("/{field}"), format!("{reason} (profile '{name}')"))
+            }
+            Rejection::UnusableProfile { .. } | Rejection::ProfileInUse { .. } | Rejection::TooManyChoices { .. } => {
+                Self::Conflict(message)
+            }
+            Rejection::InvalidRole { .. } | Rejection::InvalidModule { .. } => Self::BadRequest(message),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The operator API: the agents' streams, questions about the cluster, the log as a stream, metrics and health.
 //!
-//! It changes nothing in the cluster but who leads; apps are changed through Marathon's routes, which are merged into the
+//! It changes nothing in the cluster but who leads and what decides where tasks go; apps are changed through Marathon's routes, which are merged into the
 //! same port, and frameworks call Mesos' there. It must not know how a question is shown to people.
 
 mod agents;
@@ -8,19 +8,20 @@ mod events;
 mod files;
 mod leader;
 mod look;
+mod placement;
 mod views;
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post, put};
 use master::Handle;
 use model::LeaderAddresses;
 use protocol::agent::{STATUS_PATH as AGENT_STATUS_PATH, SUBSCRIBE_PATH};
 use protocol::operator::{
-    AGENTS_PATH, APPS_PATH, EVENTS_PATH, HAND_OVER_PATH, HEALTH_PATH, LEADER_PATH, METRICS_PATH, POLICIES_PATH,
-    STATUS_PATH, TASKS_PATH,
+    AGENTS_PATH, APPS_PATH, EVENTS_PATH, HAND_OVER_PATH, HEALTH_PATH, LEADER_PATH, METRICS_PATH, MODULES_PATH,
+    POLICIES_PATH, PROFILES_PATH, SHADOW_PATH, STATUS_PATH, TASKS_PATH, USE_PROFILE_PATH,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -59,7 +60,12 @@ pub fn router(operator: Operator) -> Router {
         .route(EVENTS_PATH, get(events::records))
         .route(LEADER_PATH, get(leader::show))
         .route(HAND_OVER_PATH, post(leader::hand_over))
-        .route(POLICIES_PATH, get(look::policies))
+        .route(POLICIES_PATH, get(placement::list))
+        .route(USE_PROFILE_PATH, post(placement::choose))
+        .route(PROFILES_PATH, post(placement::define))
+        .route(&format!("{PROFILES_PATH}/{{name}}"), delete(placement::remove))
+        .route(SHADOW_PATH, get(placement::shadow).put(placement::choose_shadow))
+        .route(&format!("{MODULES_PATH}/{{name}}"), put(placement::add_module).delete(placement::remove_module))
         .route(METRICS_PATH, get(look::metrics))
         .route(HEALTH_PATH, get(look::health))
         .with_state(operator)

@@ -49,7 +49,13 @@ pub(crate) struct Call<'a> {
     pub(crate) method: Method,
     pub(crate) path: &'a str,
     pub(crate) query: &'a [(&'a str, String)],
-    pub(crate) body: Option<&'a Value>,
+    pub(crate) body: Option<Body<'a>>,
+}
+
+#[derive(Clone, Copy)]
+pub(crate) enum Body<'a> {
+    Json(&'a Value),
+    Bytes(&'a [u8]),
 }
 
 impl<'a> Call<'a> {
@@ -72,6 +78,11 @@ impl Client {
 
     pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str, query: &[(&str, String)]) -> Result<T, Failure> {
         self.call(Call::get(path, query)).await
+    }
+
+    /// Sends bytes as they are.
+    pub(crate) async fn upload<T: DeserializeOwned>(&self, path: &str, bytes: &[u8]) -> Result<T, Failure> {
+        self.call(Call { method: Method::PUT, path, query: &[], body: Some(Body::Bytes(bytes)) }).await
     }
 
     pub(crate) async fn call<T: DeserializeOwned>(&self, call: Call<'_>) -> Result<T, Failure> {
@@ -129,9 +140,11 @@ impl Client {
 
     fn request(&self, master: &MasterUrl, call: &Call<'_>, timeout: Option<Duration>) -> RequestBuilder {
         let mut request = self.http.request(call.method.clone(), master.join(call.path)).query(call.query);
-        if let Some(body) = call.body {
-            request = request.json(body);
-        }
+        request = match call.body {
+            Some(Body::Json(body)) => request.json(body),
+            Some(Body::Bytes(bytes)) => request.body(bytes.to_vec()),
+            None => request,
+        };
         if let Some(token) = &self.token {
             request = request.bearer_auth(token.reveal());
         }

@@ -6,13 +6,13 @@ mod events;
 mod leader;
 pub(crate) mod log;
 mod look;
+pub(crate) mod placement;
 mod task;
 
 use model::AppId;
 use protocol::operator::{APPS_PATH, AppList};
 
 use crate::cli::cluster::AgentCommand;
-use crate::cli::placement::Placement;
 use crate::cli::{ColorWhen, Command, Global};
 use crate::client::Client;
 use crate::failure::Failure;
@@ -39,10 +39,7 @@ pub(crate) async fn run(command: Command, global: Global) -> Result<(), Failure>
             Some(AgentCommand::List(_)) => look::agents(&mut session).await,
             None => Err(Failure::Usage("running an agent is no question to a cluster".to_owned())),
         },
-        Command::Placement(placement) => match *placement {
-            Placement::List(_) => look::policies(&mut session).await,
-            Placement::Simulate(_) => Err(Failure::Usage("a simulation is no question to a cluster".to_owned())),
-        },
+        Command::Placement(command) => placement::run(&mut session, *command).await,
         Command::Events(events) => events::run(&mut session, events).await,
         Command::Status(_) => look::status(&mut session).await,
         Command::Leader(command) => leader::run(&mut session, command).await,

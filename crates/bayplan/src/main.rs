@@ -45,7 +45,7 @@ fn main() -> ExitCode {
         Command::Sim(args) => simulate::run(args, &cli.global),
         Command::Placement(placement) => match &**placement {
             Placement::Simulate(args) => packing::run(args, &cli.global),
-            Placement::List(_) => run_async(cli),
+            _ => run_async(cli),
         },
         _ => run_async(cli),
     };

@@ -18,6 +18,7 @@ use crate::peers::{Peer, Peers};
 use crate::reads::Reads;
 use crate::role::{Door, KnownLeader, Role};
 use crate::sessions::Sessions;
+use crate::shadowing::ShadowReport;
 use crate::stream::{Follow, RecordStreams, StreamError};
 use crate::tasks::Tasks;
 
@@ -253,10 +254,22 @@ impl Handle {
         self.reads.feed().and_then(Feed::progress)
     }
 
+    /// What the shadow has found so far; None without one.
+    #[must_use]
+    pub fn shadow(&self) -> Option<ShadowReport> {
+        self.reads.shadow()
+    }
+
     /// The placement policies to choose from: name and a line about each.
     #[must_use]
     pub fn placement_policies() -> &'static [(&'static str, &'static str)] {
         placement::POLICIES
+    }
+
+    /// The profiles that are built in beside the policies, in the same way.
+    #[must_use]
+    pub fn placement_profiles() -> &'static [(&'static str, &'static str)] {
+        placement::PROFILES
     }
 
     /// Sets the gauges and counters that are a picture of the state. Call it before metrics are rendered.

@@ -30,6 +30,7 @@ mod reads;
 mod recovery;
 mod role;
 mod sessions;
+mod shadowing;
 mod stream;
 mod tasks;
 mod trimming;
@@ -43,7 +44,8 @@ pub use metrics::describe_metrics;
 pub use peers::Peer;
 pub use recovery::{Running, StartError, start};
 pub use role::{KnownLeader, Role};
-pub use scheduler::Rejection;
+pub use scheduler::{Difference, Packing, Policies, Rejection, ShadowCounts};
+pub use shadowing::ShadowReport;
 pub use stream::{Follow, StreamError};
 pub use trimming::{
     BASELINES_KEPT, TrimmingError, load_baseline, read_back_baseline, trim_behind_baselines, trimmable_behind,

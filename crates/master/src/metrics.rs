@@ -65,6 +65,29 @@ pub fn describe_metrics() {
     describe_gauge!("bayplan_log_writable", "1 while the log takes writes, 0 since it refused the last one.");
     describe_gauge!("bayplan_snapshot_lag_records", "How many records the snapshot is behind.");
     describe_gauge!("bayplan_epoch", "The epoch of the leadership.");
+    describe_counter!(
+        "bayplan_shadow_decisions_total",
+        "Launches that the shadow profile decided too, by what it would have done in the same place: agreed, differed, nowhere."
+    );
+    describe_counter!(
+        "bayplan_shadow_without_room_total",
+        "Launches for which there was no room in the shadow's own cluster, in which its own choices hold."
+    );
+    describe_counter!("bayplan_shadow_restarts_total", "How often the shadow could not follow and began anew.");
+    describe_counter!("bayplan_shadow_faults_total", "How often a module in the shadow gave no usable answer.");
+    describe_gauge!(
+        "bayplan_modules_disabled",
+        "Policy modules that gave no usable answer and decide nothing any more."
+    );
+    describe_gauge!(
+        "bayplan_packing_agents_in_use",
+        "Agents on which anything is taken, in the live cluster and in the shadow's own."
+    );
+    describe_gauge!("bayplan_packing_ratio", "The share of what agents have that is taken, as 0 to 1.");
+    describe_gauge!(
+        "bayplan_fragmentation_ratio",
+        "The share of free GPUs that the typical task cannot use, as 0 to 1."
+    );
 }
 
 /// What is asked of the master beside its state.
@@ -112,6 +135,8 @@ pub(crate) fn observe(state: &State, load: &Load) {
         gauge!("bayplan_snapshot_lag_records").set(lag as f64);
     }
     gauge!("bayplan_epoch").set(state.epoch.0 as f64);
+    let disabled = state.modules.values().filter(|module| module.disabled.is_some()).count();
+    gauge!("bayplan_modules_disabled").set(disabled as f64);
 }
 
 /// All of them are told, so that a sum or an alert never finds a gap.

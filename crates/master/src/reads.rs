@@ -7,6 +7,7 @@ use state::State;
 use tokio::sync::watch;
 
 use crate::feed::Feed;
+use crate::shadowing::{ShadowReport, Shadowing};
 
 pub(crate) struct Reads {
     state: RwLock<State>,
@@ -16,15 +17,24 @@ pub(crate) struct Reads {
     writable: Mutex<Result<(), String>>,
     /// Who is told what changes, if anybody is.
     feed: Option<Feed>,
+    /// What a second profile would have decided.
+    shadowing: Shadowing,
 }
 
 impl Reads {
     /// Of a state that ends with `tip`, in the message at `position`.
-    pub(crate) fn new(mut state: State, tip: Tip, position: Position, feed: Option<Feed>) -> Self {
+    pub(crate) fn new(
+        mut state: State,
+        tip: Tip,
+        position: Position,
+        feed: Option<Feed>,
+        shadowing: Shadowing,
+    ) -> Self {
         state.track_changes(feed.is_some());
         let seq = watch::Sender::new(state.seq);
         let end = Mutex::new((tip, position));
-        Self { state: RwLock::new(state), end, seq, writable: Mutex::new(Ok(())), feed }
+        shadowing.tell(&[], &state);
+        Self { state: RwLock::new(state), end, seq, writable: Mutex::new(Ok(())), feed, shadowing }
     }
 
     pub(crate) fn state(&self) -> RwLockReadGuard<'_, State> {
@@ -53,6 +63,7 @@ impl Reads {
         }
         *self.end.lock().unwrap_or_else(PoisonError::into_inner) = (tip, position);
         let seq = state.seq;
+        self.shadowing.tell(records, &state);
         let changes = match &self.feed {
             Some(feed) if feed.wants_more() => Some((feed, state.take_changes())),
             Some(_) => {
@@ -73,6 +84,10 @@ impl Reads {
         let state = self.state();
         let (tip, position) = *self.end.lock().unwrap_or_else(PoisonError::into_inner);
         (state.clone(), tip, position)
+    }
+
+    pub(crate) fn shadow(&self) -> Option<ShadowReport> {
+        self.shadowing.report()
     }
 
     pub(crate) fn feed(&self) -> Option<&Feed> {

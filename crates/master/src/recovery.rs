@@ -20,6 +20,7 @@ use crate::peers::{self, Peers};
 use crate::reads::Reads;
 use crate::role::Door;
 use crate::sessions::Sessions;
+use crate::shadowing::Shadowing;
 use crate::stream::RecordStreams;
 use crate::tasks::Tasks;
 use crate::trimming;
@@ -113,7 +114,7 @@ pub async fn start<L: EventLog>(log: Arc<L>, config: Config) -> Result<(Handle, 
     let leads_already = leads_with.is_some();
     let feed = kept.and_then(|kept| Feed::start(kept, &mut state, tip, tip_at));
     let (tasks, guard) = Tasks::new();
-    let reads = Arc::new(Reads::new(state, tip, tip_at, feed));
+    let reads = Arc::new(Reads::new(state, tip, tip_at, feed, Shadowing::new(config.policies.clone())));
     let sessions = Arc::new(Sessions::new(&config));
     let peers = Arc::new(Peers::new(environment.random()));
     let (stop_sender, stop) = watch::channel(false);

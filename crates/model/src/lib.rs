@@ -50,7 +50,7 @@ pub use ids::{
 };
 pub use part::{MAX_PARTS, Part, PartPlace, PartsSoFar, Sealed, SealedPart, Step};
 pub use ports::{PortRange, PortRanges, PortRangesError};
-pub use profile::{Module, ModuleBytes, Profile, ProfileChoices, ProfileScope, ProfileTerm};
+pub use profile::{Module, ModuleBytes, Profile, ProfileChoices, ProfileScope, ProfileTerm, validate_role};
 pub use record::{Record, SealedRecord, Tip, Void};
 pub use resources::{AttributeValue, Attributes, Resources};
 pub use scalar::{Scalar, ScalarError};

@@ -50,6 +50,22 @@ pub enum ProfileScope {
     App(AppId),
 }
 
+const MAX_ROLE_BYTES: usize = 255;
+
+/// Whether a role has a name that Mesos would take; the error says what is wrong with it.
+pub fn validate_role(role: &str) -> Result<(), &'static str> {
+    match role {
+        "" => Err("must not be empty: leave it out, or write '*'"),
+        "." | ".." => Err("must not be '.' or '..'"),
+        role if role.len() > MAX_ROLE_BYTES => Err("must not have more than 255 bytes"),
+        role if role.starts_with('-') => Err("must not begin with '-'"),
+        role if role.contains(|c: char| c.is_whitespace() || c.is_control() || matches!(c, '/' | '*')) => {
+            Err("must not hold spaces, slashes or stars")
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Which profile decides for whom, beside the one of the cluster.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct ProfileChoices {

@@ -7,8 +7,9 @@
 use std::collections::BTreeMap;
 
 use model::{
-    AgentId, AppId, AppVersion, ClusterId, Connection, DeploymentId, Epoch, Explanation, FrameworkId, KillRequest,
-    LeaderAddresses, OfferId, Resources, Seq, TaskFailure, TaskId, TaskState, TaskStatus, Timestamp, Waiting,
+    AgentId, AppId, AppVersion, ClusterId, Connection, DeploymentId, Epoch, Explanation, FrameworkId, Hash,
+    KillRequest, LeaderAddresses, OfferId, Profile, ProfileChoices, Resources, Seq, TaskFailure, TaskId, TaskState,
+    TaskStatus, Timestamp, Waiting,
 };
 use serde::{Deserialize, Serialize};
 
@@ -30,7 +31,16 @@ pub const EVENTS_PATH: &str = "/api/v1/events";
 pub const LEADER_PATH: &str = "/api/v1/leader";
 /// Takes a [`HandOver`], and answers a [`HandedOver`] when the other one leads.
 pub const HAND_OVER_PATH: &str = "/api/v1/leader/hand-over";
+/// Answered with a [`PolicyList`]: what there is to choose from, and what was chosen.
 pub const POLICIES_PATH: &str = "/api/v1/placement/policies";
+/// Takes a [`UseProfile`].
+pub const USE_PROFILE_PATH: &str = "/api/v1/placement/use";
+/// Takes a [`Profile`]; `DELETE` on `/{name}` below it removes one.
+pub const PROFILES_PATH: &str = "/api/v1/placement/profiles";
+/// `GET` is answered with a [`ShadowView`], `PUT` takes a [`UseShadow`].
+pub const SHADOW_PATH: &str = "/api/v1/placement/shadow";
+/// `PUT` on `/{name}` below it takes a module's bytes, `DELETE` removes it.
+pub const MODULES_PATH: &str = "/api/v1/placement/modules";
 
 /// Who leads, as far as the master knows that answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -273,7 +283,104 @@ pub struct TaskView {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PolicyList {
+    /// What decides where nothing else was chosen.
+    pub active: String,
+    /// What is built in.
     pub policies: Vec<PolicyView>,
+    /// What somebody defined.
+    pub profiles: Vec<Profile>,
+    pub modules: Vec<ModuleView>,
+    pub choices: ProfileChoices,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModuleView {
+    pub name: String,
+    /// Of its bytes.
+    pub hash: Hash,
+    pub bytes: usize,
+    /// Why it decides nothing any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disabled: Option<String>,
+}
+
+/// What shall decide for all tasks, or for those of an app or role.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UseProfile {
+    /// `default` takes the choice back.
+    pub profile: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub app: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UseShadow {
+    /// None ends it.
+    pub profile: Option<String>,
+}
+
+/// A change is in the log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Changed {
+    /// The record that has it, or the last one when nothing was to be changed.
+    pub seq: Seq,
+    pub changed: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ShadowView {
+    /// None without a shadow; then nothing else is there.
+    pub profile: Option<String>,
+    /// What decides where nothing else was chosen.
+    pub active: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub report: Option<ShadowReportView>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ShadowReportView {
+    /// The record after which it began on this master, and the last one that it has seen.
+    pub since: Seq,
+    pub seq: Seq,
+    pub decisions: u64,
+    /// In how many it would have chosen the same agent.
+    pub agreed: u64,
+    /// For how many no agent would have been good enough.
+    pub nowhere: u64,
+    /// For how many there was no room in a cluster of its own, in which its choices hold.
+    pub without_room: u64,
+    pub live: PackingView,
+    pub shadow: PackingView,
+    /// The newest first.
+    pub differences: Vec<DifferenceView>,
+    /// Why it decides nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<String>,
+}
+
+/// How full a cluster is; shares are from 0 to 1.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct PackingView {
+    pub agents: u32,
+    pub agents_in_use: u32,
+    pub cpus: f64,
+    pub mem: f64,
+    pub disk: f64,
+    pub gpus: f64,
+    /// Of the free GPUs, what the typical task cannot use.
+    pub fragmented: f64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DifferenceView {
+    pub task: TaskId,
+    pub agent: AgentId,
+    /// None for nowhere.
+    pub shadow: Option<AgentId>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

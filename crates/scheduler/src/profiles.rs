@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use model::{App, Event, Module, ModuleBytes, Profile, ProfileScope};
+use model::{App, Event, Module, ModuleBytes, Profile, ProfileScope, validate_role};
 use placement::{Faulty, Policy, ReadyProfile, is_reserved, validate_name, validate_profile};
 use state::State;
 
@@ -204,8 +204,8 @@ impl Draft<'_> {
         let choices = &header.profiles;
         let chosen = match scope {
             ProfileScope::Role(role) => {
-                if let Err(reason) = validate_name(role) {
-                    return Err(Rejection::InvalidRole { role: role.to_string(), reason });
+                if let Err(reason) = validate_role(role) {
+                    return Err(Rejection::InvalidRole { role: role.to_string(), reason: reason.to_owned() });
                 }
                 choices.roles.get(role)
             }

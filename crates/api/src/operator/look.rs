@@ -5,9 +5,8 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use master::Handle;
 use model::{AppId, TaskId, Timestamp};
-use protocol::operator::{AgentList, AppList, ClusterStatus, PolicyList, PolicyView, TaskList, TaskView};
+use protocol::operator::{AgentList, AppList, ClusterStatus, TaskList, TaskView};
 use serde::Deserialize;
 
 use super::{Operator, views};
@@ -77,16 +76,6 @@ pub(super) async fn task(State(operator): State<Operator>, Path(task): Path<Stri
     let state = operator.handle.read();
     let found = state.tasks.get(&TaskId::new(task.as_str())).map(views::task);
     found.map(Json).ok_or_else(|| Error::NotFound(format!("task '{task}' does not exist, or ended too long ago")))
-}
-
-pub(super) async fn policies(State(operator): State<Operator>) -> Json<PolicyList> {
-    let active = operator.handle.read().header.placement_policy.clone();
-    let policies = Handle::placement_policies().iter().map(|(name, description)| PolicyView {
-        name: (*name).to_owned(),
-        description: (*description).to_owned(),
-        active: *name == active,
-    });
-    Json(PolicyList { policies: policies.collect() })
 }
 
 pub(super) async fn metrics(State(operator): State<Operator>) -> Response {

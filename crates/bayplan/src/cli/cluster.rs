@@ -101,8 +101,8 @@ pub(crate) struct MasterListen {
 
 #[derive(Debug, Args)]
 pub(crate) struct MasterSettings {
-    /// How agents are chosen for tasks (see `bayplan placement list`); without it, as the log has it
-    #[arg(long, env = "BAYPLAN_PLACEMENT", value_name = "POLICY")]
+    /// What decides where tasks go (see `bayplan placement list`), or a file with a profile; without it, as the log has it
+    #[arg(long, env = "BAYPLAN_PLACEMENT", value_name = "PROFILE")]
     pub(crate) placement: Option<String>,
 
     /// How long an agent may be silent before its tasks are given up and replaced elsewhere; more than three --heartbeat

@@ -2,27 +2,125 @@
 
 use std::path::PathBuf;
 
-use clap::builder::RangedU64ValueParser;
+use clap::builder::{BoolishValueParser, RangedU64ValueParser};
 use clap::{Args, Subcommand};
 
-/// Look at placement: how an agent is chosen for a task
+/// How an agent is chosen for a task: look at it, choose it, try it
 #[derive(Debug, Subcommand)]
 #[command(after_help = "\
 Examples:
   bayplan placement list
+  bayplan placement use best-fit
+  bayplan placement shadow fgd
   bayplan placement simulate --nodes examples/trace/nodes.csv --pods examples/trace/pods.csv")]
 pub(crate) enum Placement {
     List(PlacementList),
+    Use(Use),
+    Define(Define),
+    Add(Add),
+    Remove(Remove),
+    Shadow(ShadowOf),
     Simulate(Box<Simulate>),
 }
 
-/// List the placement policies, and which one is active
+/// List what can decide, and what decides for whom
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   bayplan placement list
-  bayplan dev --placement worst-fit     choose another one when a master starts")]
+  bayplan placement list --json")]
 pub(crate) struct PlacementList {}
+
+/// Choose what decides, from the next record on: a policy, a profile or a module
+///
+/// What runs stays where it is. A master that is started with --placement chooses that again.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  bayplan placement use best-fit
+  bayplan placement use examples/profiles/packed.json    define the profile of a file, and use it
+  bayplan placement use spread --app /shop/cart          for one app only
+  bayplan placement use fgd --role training              for all apps of a role
+  bayplan placement use default --app /shop/cart         take that back")]
+pub(crate) struct Use {
+    /// Its name, or a file with a profile; `default` takes a choice back
+    #[arg(value_name = "PROFILE")]
+    pub(crate) profile: String,
+
+    /// For this app only
+    #[arg(long, env = "BAYPLAN_USE_APP", value_name = "ID", conflicts_with = "role")]
+    pub(crate) app: Option<String>,
+
+    /// For the apps of this role only
+    #[arg(long, env = "BAYPLAN_USE_ROLE", value_name = "ROLE")]
+    pub(crate) role: Option<String>,
+}
+
+/// Define a profile, or change what its name means
+///
+/// A profile weighs policies: {"name": "packed", "terms": [{"policy": "fgd", "weight": 3}, {"policy": "best-fit"}]}. With
+/// "sample": 5 only five agents at random are compared. Each term's scores are spread over the whole range first, unless it
+/// has "normalise": false.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  bayplan placement define examples/profiles/packed.json
+  bayplan placement shadow packed                        see what it would do
+  bayplan placement use packed")]
+pub(crate) struct Define {
+    /// A JSON file
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+}
+
+/// Add a policy as a WebAssembly module
+///
+/// Its name can be used like that of a policy: in profiles, and by itself. The module is kept in the log.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  bayplan placement add keep_gpus.wasm                   called keep_gpus
+  bayplan placement add build/policy.wasm --name mine
+  bayplan placement use mine")]
+pub(crate) struct Add {
+    /// The module
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+
+    /// What it is called; without it, as its file
+    #[arg(long, env = "BAYPLAN_ADD_NAME", value_name = "NAME")]
+    pub(crate) name: Option<String>,
+}
+
+/// Remove a profile or a module that nothing uses
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  bayplan placement remove packed")]
+pub(crate) struct Remove {
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+}
+
+/// Let a second profile decide on the same launches without acting, or look at what it found
+///
+/// It is asked for each launch which agent it would have chosen, and it fills a cluster of its own in which its choices hold.
+/// How often it agreed, and how full and fragmented both clusters are, are metrics too.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  bayplan placement shadow fgd      begin
+  bayplan placement shadow          how it compares so far
+  bayplan placement shadow --off    end")]
+pub(crate) struct ShadowOf {
+    /// A policy, a profile or a module; without it, what the present one has found
+    #[arg(value_name = "PROFILE")]
+    pub(crate) profile: Option<String>,
+
+    /// End it
+    #[arg(long, env = "BAYPLAN_SHADOW_OFF", conflicts_with = "profile", value_parser = BoolishValueParser::new())]
+    pub(crate) off: bool,
+}
 
 /// Try policies on a trace: which pods find a node, and how much of the GPUs is left in useless pieces
 ///

@@ -11,7 +11,7 @@ use serde_json::json;
 use super::definition::Definitions;
 use super::{Session, find_app};
 use crate::cli::app::{App, Deploy, Destroy, Restart, Scale, Show, Waiting};
-use crate::client::{Call, Client, app_path};
+use crate::client::{Body, Call, Client, app_path};
 use crate::failure::Failure;
 use crate::output::note;
 use crate::progress::Progress;
@@ -83,7 +83,7 @@ pub(crate) async fn deploy(
         Definitions::Several(_, all) => ("/v2/apps".to_owned(), all.clone().into()),
     };
     let query = [("force", force.to_string()), ("partialUpdate", "false".to_owned())];
-    client.call(Call { method: Method::PUT, path: &path, query: &query, body: Some(&body) }).await
+    client.call(Call { method: Method::PUT, path: &path, query: &query, body: Some(Body::Json(&body)) }).await
 }
 
 async fn send(
@@ -93,7 +93,7 @@ async fn send(
     force: bool,
     body: Option<&serde_json::Value>,
 ) -> Result<DeploymentReference, Failure> {
-    client.call(Call { method, path, query: &[("force", force.to_string())], body }).await
+    client.call(Call { method, path, query: &[("force", force.to_string())], body: body.map(Body::Json) }).await
 }
 
 /// Waits when asked to, and says what was done.

@@ -5,7 +5,7 @@ use reqwest::Method;
 
 use super::{Session, look};
 use crate::cli::look::{Leader, LeaderCommand};
-use crate::client::Call;
+use crate::client::{Body, Call};
 use crate::failure::Failure;
 use crate::render;
 
@@ -18,7 +18,7 @@ pub(super) async fn run(session: &mut Session, command: Leader) -> Result<(), Fa
 
 async fn hand_over(session: &mut Session, to: Option<String>) -> Result<(), Failure> {
     let body = serde_json::to_value(HandOver { to }).expect("plain data");
-    let call = Call { method: Method::POST, path: HAND_OVER_PATH, query: &[], body: Some(&body) };
+    let call = Call { method: Method::POST, path: HAND_OVER_PATH, query: &[], body: Some(Body::Json(&body)) };
     let handed_over: HandedOver = session.client.call(call).await?;
     if session.out.is_json() {
         return session.out.document(&handed_over);

@@ -1,6 +1,6 @@
 //! Commands that show one answer.
 
-use protocol::operator::{AGENTS_PATH, AgentList, ClusterStatus, POLICIES_PATH, PolicyList, STATUS_PATH};
+use protocol::operator::{AGENTS_PATH, AgentList, ClusterStatus, STATUS_PATH};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -14,10 +14,6 @@ pub(super) async fn status(session: &mut Session) -> Result<(), Failure> {
 
 pub(super) async fn agents(session: &mut Session) -> Result<(), Failure> {
     show(session, AGENTS_PATH, |list: &AgentList, width| render::agents::list(list, width)).await
-}
-
-pub(super) async fn policies(session: &mut Session) -> Result<(), Failure> {
-    show(session, POLICIES_PATH, |list: &PolicyList, width| render::placement::list(list, width)).await
 }
 
 pub(super) async fn show<T: DeserializeOwned + Serialize>(

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::{Session, find_app};
 use crate::cli::task::{Kill, List, Logs, Task};
-use crate::client::{Call, Client};
+use crate::client::{Body, Call, Client};
 use crate::failure::Failure;
 use crate::output::note;
 use crate::render;
@@ -103,7 +103,7 @@ async fn end(session: &mut Session, kill: Kill) -> Result<(), Failure> {
     let tasks = kill.tasks.iter().map(|task| resolve(&active, task)).collect::<Result<Vec<_>, _>>()?;
     let body = json!({ "ids": tasks });
     let query = [("scale", kill.scale.to_string()), ("force", kill.force.to_string())];
-    let call = Call { method: Method::POST, path: "/v2/tasks/delete", query: &query, body: Some(&body) };
+    let call = Call { method: Method::POST, path: "/v2/tasks/delete", query: &query, body: Some(Body::Json(&body)) };
     let answer: Value = session.client.call(call).await?;
     if session.out.is_json() {
         return session.out.document(&Ended { tasks: &tasks, answer });

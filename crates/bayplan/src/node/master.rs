@@ -10,7 +10,7 @@ use api::forward::{Door, forward};
 use api::operator::{AgentFiles, Operator};
 use axum::Router;
 use eventlog::{EventLog, Options, RocksLog};
-use model::LeaderAddresses;
+use model::{LeaderAddresses, Profile};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -21,6 +21,7 @@ use super::{folder, metrics, signals, stream};
 use crate::cli::Global;
 use crate::cli::cluster::{Master, MasterListen, MasterSettings};
 use crate::cli::log::LogArgs;
+use crate::commands::placement::{is_file, read_profile};
 use crate::failure::Failure;
 use crate::token::Token;
 
@@ -143,11 +144,13 @@ impl Working {
         let reached_at = |address| advertised(settings.advertise.as_deref(), address);
         let addresses = Some(LeaderAddresses { operator: reached_at(operator), marathon: reached_at(marathon) });
         let leader = settings.leader.clone().unwrap_or_else(|| format!("{}:{}", machine_name(), operator.port()));
+        let (placement_policy, profile) = placement(settings.placement.as_deref())?;
         let config = Config {
             leader,
             addresses: addresses.clone(),
             standby,
-            placement_policy: settings.placement.clone(),
+            placement_policy,
+            profile,
             heartbeat_interval: settings.heartbeat,
             agent_timeout: settings.agent_timeout,
             retention: log_args.retention(settings.log_keep, settings.log_keep_for),
@@ -233,4 +236,14 @@ mod tests {
         assert_eq!(at(Some("::2"), "[::]:5050"), "[::2]:5050");
         assert_eq!(at(None, "0.0.0.0:5050"), format!("{}:5050", machine_name()));
     }
+}
+
+/// The name of what decides, and its meaning where a file has it.
+fn placement(wish: Option<&str>) -> Result<(Option<String>, Option<Arc<Profile>>), Failure> {
+    let Some(wish) = wish else { return Ok((None, None)) };
+    if !is_file(wish) {
+        return Ok((Some(wish.to_owned()), None));
+    }
+    let profile = read_profile(wish.as_ref())?;
+    Ok((Some(profile.name.to_string()), Some(Arc::new(profile))))
 }

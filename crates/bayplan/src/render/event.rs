@@ -2,8 +2,8 @@
 
 use model::{
     AgentDescription, AppSpec, Container, Deployment, DeploymentOutcome, DeploymentStep, DisconnectReason, Event,
-    FrameworkRemovalReason, Invocation, KillReason, LaunchedTask, OfferBatch, OfferId, Record, RemovalReason, Row,
-    TaskState, Timestamp,
+    FrameworkRemovalReason, Invocation, KillReason, LaunchedTask, Module, OfferBatch, OfferId, Record, RemovalReason,
+    Row, TaskState, Timestamp,
 };
 use protocol::operator::Quantities;
 
@@ -38,6 +38,14 @@ fn describe(event: &Event, at: Timestamp) -> String {
     match event {
         Event::EpochStarted { cluster, leader, .. } => format!("{} leads cluster {cluster}", one_line(leader)),
         Event::PlacementPolicyChosen { policy } => policy.clone(),
+        Event::ProfileDefined { profile } => format!("{} is {}", profile.name, one_line(&profile.to_string())),
+        Event::ProfileRemoved { profile } => profile.to_string(),
+        Event::ProfileChosen { scope, profile: Some(profile) } => format!("{profile} decides for {scope}"),
+        Event::ProfileChosen { scope, profile: None } => format!("the default decides for {scope}"),
+        Event::ShadowChosen { profile } => profile.as_deref().unwrap_or("nothing").to_owned(),
+        Event::ModuleAdded { module } => self::module(module),
+        Event::ModuleRemoved { module } => module.to_string(),
+        Event::ModuleDisabled { module, reason } => format!("{module}: {}", styled(BAD, &one_line(reason))),
         Event::AgentRegistered { agent, description } | Event::AgentReconnected { agent, description } => {
             format!("{agent} {}", machine(description))
         }
@@ -85,6 +93,10 @@ fn describe(event: &Event, at: Timestamp) -> String {
         },
         Event::Restored { row } => restored(row),
     }
+}
+
+fn module(module: &Module) -> String {
+    format!("{} of {} bytes, hash {:.12}", module.name, module.bytes.0.len(), module.hash.to_string())
 }
 
 fn machine(description: &AgentDescription) -> String {
@@ -210,6 +222,8 @@ fn restored(row: &Row) -> String {
         Row::Deployment(deployment) => format!("deployment {}", deployment.id),
         Row::Framework(framework) => format!("framework {} {}", framework.id, one_line(&framework.info.name)),
         Row::Filter(filter) => format!("{} refuses {}", filter.framework, filter.agent),
+        Row::Profile(profile) => format!("profile {}", profile.name),
+        Row::Module(module) => format!("module {}", self::module(module)),
     }
 }
 

@@ -1,14 +1,16 @@
 //! From the modern form to the model. Everything that is wrong is said, each with its path.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use model::{
     AppId, AppSpec, Backoff, Constraint, ConstraintOperator, Invocation, Network, PortSpec, Resources, Scalar,
+    validate_role,
 };
 use serde_json::Value;
 
 use super::container;
-use super::definition::{DEFAULT_CPUS, DEFAULT_INSTANCES, DEFAULT_KILL_GRACE_MS, DEFAULT_MEM};
+use super::definition::{DEFAULT_CPUS, DEFAULT_INSTANCES, DEFAULT_KILL_GRACE_MS, DEFAULT_MEM, DEFAULT_ROLE};
 use super::fields::{self, Fields};
 use super::network;
 use super::problems::Problems;
@@ -55,6 +57,7 @@ fn read(body: &Value, rule: ConstraintRule<'_>, problems: &mut Problems) -> Opti
         resources: resources(&fields, problems),
         container,
         user: fields.filled_text("user", problems).map(ToOwned::to_owned),
+        role: role(&fields, problems),
         env,
         labels: fields.text_map("labels", problems).unwrap_or_default(),
         ports,
@@ -96,6 +99,15 @@ fn id(app: &Fields<'_>, problems: &mut Problems) -> Option<AppId> {
         }
     }
     AppId::parse("unnamed").ok()
+}
+
+/// None for the one that stands for all.
+fn role(app: &Fields<'_>, problems: &mut Problems) -> Option<Arc<str>> {
+    let role = app.filled_text("role", problems).filter(|role| *role != DEFAULT_ROLE)?;
+    if let Err(reason) = validate_role(role) {
+        problems.add(app.at("role"), reason);
+    }
+    Some(role.into())
 }
 
 fn invocation(app: &Fields<'_>, has_image: bool, problems: &mut Problems) -> Invocation {

@@ -26,6 +26,9 @@ pub struct AppDefinition {
     /// Runs as this user of the agent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
+    /// For which apps together a placement profile may be chosen.
+    #[serde(default = "default_role")]
+    pub role: String,
     #[serde(default)]
     pub env: BTreeMap<String, String>,
     #[serde(default = "default_instances")]
@@ -183,11 +186,16 @@ pub struct PortMapping {
 
 /// The name of a port that nobody named, if it is there by default.
 pub(crate) const DEFAULT_PORT_NAME: &str = "default";
+pub(crate) const DEFAULT_ROLE: &str = "*";
 pub(crate) const DEFAULT_INSTANCES: u32 = 1;
 pub(crate) const DEFAULT_CPUS: Decimal = Decimal::whole(1);
 pub(crate) const DEFAULT_MEM: Decimal = Decimal::whole(128);
 /// What Mesos' executors do when an app does not say.
 pub(crate) const DEFAULT_KILL_GRACE_MS: u64 = 3_000;
+
+fn default_role() -> String {
+    DEFAULT_ROLE.to_owned()
+}
 
 const fn default_instances() -> u32 {
     DEFAULT_INSTANCES

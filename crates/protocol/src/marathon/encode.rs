@@ -4,7 +4,7 @@ use model::{AppSpec, Constraint, Container, DockerContainer, Invocation, Network
 
 use super::decimal::Decimal;
 use super::definition::{
-    AppDefinition, ContainerDefinition, ContainerType, DockerDefinition, NetworkDefinition, NetworkMode,
+    AppDefinition, ContainerDefinition, ContainerType, DEFAULT_ROLE, DockerDefinition, NetworkDefinition, NetworkMode,
     ParameterDefinition, PortDefinition, PortMapping, VolumeDefinition,
 };
 
@@ -22,6 +22,7 @@ pub fn definition_of(spec: &AppSpec) -> AppDefinition {
         cmd,
         args,
         user: spec.user.clone(),
+        role: spec.role.as_deref().unwrap_or(DEFAULT_ROLE).to_owned(),
         env: spec.env.clone(),
         instances: spec.instances,
         cpus: spec.resources.cpus.into(),

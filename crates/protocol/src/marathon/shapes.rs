@@ -16,12 +16,8 @@ pub struct Shape {
 }
 
 /// Values of fields that are not built which ask for what is done anyway, as JSON.
-pub const AS_IT_IS_DONE: [(&str, &str); 4] = [
-    ("acceptedResourceRoles", r#"["*"]"#),
-    ("executor", r#""//cmd""#),
-    ("killSelection", r#""YOUNGEST_FIRST""#),
-    ("role", r#""*""#),
-];
+pub const AS_IT_IS_DONE: [(&str, &str); 3] =
+    [("acceptedResourceRoles", r#"["*"]"#), ("executor", r#""//cmd""#), ("killSelection", r#""YOUNGEST_FIRST""#)];
 
 pub(crate) const APP: Shape = Shape {
     name: "app",
@@ -30,6 +26,7 @@ pub(crate) const APP: Shape = Shape {
         "cmd",
         "args",
         "user",
+        "role",
         "env",
         "instances",
         "cpus",
@@ -60,7 +57,6 @@ pub(crate) const APP: Shape = Shape {
         "readinessChecks",
         "residency",
         "resourceLimits",
-        "role",
         "secrets",
         "storeUrls",
         "taskRateLimit",

@@ -1,0 +1,226 @@
+//! Runs the shadow: a second profile that decides on the records that became durable, in a thread of its own.
+//!
+//! Nobody waits for it, and nothing depends on it. When it cannot follow it begins anew from the present state. Must not know
+//! how a shadow decides.
+
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use metrics::{counter, gauge};
+use model::{Event, Record, SealedRecord, Seq};
+use placement::ReadyProfile;
+use scheduler::{Difference, Packing, Policies, Shadow, ShadowCounts};
+use state::State;
+
+/// How many batches may wait for the shadow; beyond that it begins anew.
+const BACKLOG: usize = 256;
+/// How often packing and fragmentation are looked at, while anything changes.
+const MEASURE_EVERY: Duration = Duration::from_secs(1);
+
+/// What the shadow has found so far.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ShadowReport {
+    pub profile: Arc<str>,
+    /// The record after which it began.
+    pub since: Seq,
+    /// The last record that it has seen.
+    pub seq: Seq,
+    pub counts: ShadowCounts,
+    /// The newest first.
+    pub differences: Vec<Difference>,
+    /// The cluster as it is, and as it would be.
+    pub live: Packing,
+    pub own: Packing,
+    /// Why it decides nothing.
+    pub fault: Option<String>,
+}
+
+pub(crate) struct Shadowing {
+    policies: Policies,
+    running: Mutex<Option<Running>>,
+}
+
+struct Running {
+    profile: Arc<str>,
+    /// None when it could not begin.
+    batches: Option<SyncSender<Batch>>,
+    report: Arc<Mutex<ShadowReport>>,
+}
+
+type Batch = Vec<Arc<Record>>;
+
+impl Shadowing {
+    pub(crate) fn new(policies: Policies) -> Self {
+        Self { policies, running: Mutex::new(None) }
+    }
+
+    pub(crate) fn report(&self) -> Option<ShadowReport> {
+        let running = self.running();
+        running.as_ref().map(|running| lock(&running.report).clone())
+    }
+
+    /// Passes on records that `state` has by now.
+    pub(crate) fn tell(&self, records: &[SealedRecord], state: &State) {
+        let mut running = self.running();
+        let wanted = state.header.profiles.shadow.as_ref();
+        let Some(wanted) = wanted else {
+            if running.take().is_some() {
+                forget_metrics();
+            }
+            return;
+        };
+        let known = running.as_ref().filter(|running| running.profile == *wanted);
+        if known.is_none() || records.iter().any(|sealed| sealed.record.events.iter().any(changes_meaning)) {
+            *running = Some(self.begin(wanted, state));
+            return;
+        }
+        let Some(batches) = known.and_then(|running| running.batches.as_ref()) else { return };
+        let batch = records.iter().map(|sealed| Arc::clone(&sealed.record)).collect();
+        if batches.try_send(batch).is_err() {
+            tracing::warn!(profile = %wanted, "the shadow cannot follow and begins anew");
+            counter!("bayplan_shadow_restarts_total").increment(1);
+            *running = Some(self.begin(wanted, state));
+        }
+    }
+
+    fn begin(&self, name: &Arc<str>, state: &State) -> Running {
+        let profile = Arc::clone(name);
+        let report = Arc::new(Mutex::new(ShadowReport {
+            profile: Arc::clone(name),
+            since: state.seq,
+            seq: state.seq,
+            counts: ShadowCounts::default(),
+            differences: Vec::new(),
+            live: Packing::default(),
+            own: Packing::default(),
+            fault: None,
+        }));
+        let batches = self.policies.profile(state, name).and_then(|ready| start(ready, state, &report));
+        match batches {
+            Ok(batches) => Running { profile, batches: Some(batches), report },
+            Err(why) => {
+                tracing::warn!(profile = %name, why, "the shadow does not decide");
+                lock(&report).fault = Some(why);
+                Running { profile, batches: None, report }
+            }
+        }
+    }
+
+    fn running(&self) -> MutexGuard<'_, Option<Running>> {
+        lock(&self.running)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What a profile's name stands for may be another thing from here on.
+const fn changes_meaning(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::ProfileDefined { .. }
+            | Event::ModuleAdded { .. }
+            | Event::ModuleDisabled { .. }
+            | Event::ShadowChosen { .. }
+    )
+}
+
+fn start(profile: ReadyProfile, state: &State, report: &Arc<Mutex<ShadowReport>>) -> Result<SyncSender<Batch>, String> {
+    let (sender, batches) = sync_channel(BACKLOG);
+    let (state, report) = (state.clone(), Arc::clone(report));
+    let thread = std::thread::Builder::new().name("shadow".to_owned());
+    let started = thread.spawn(move || Follower::begin(profile, &state, report).run(&batches));
+    started.map(|_| sender).map_err(|error| format!("no thread can be had for it: {error}"))
+}
+
+/// The shadow in its thread.
+struct Follower {
+    shadow: Shadow,
+    report: Arc<Mutex<ShadowReport>>,
+    told: ShadowCounts,
+    measured_at: Option<Instant>,
+}
+
+impl Follower {
+    fn begin(profile: ReadyProfile, state: &State, report: Arc<Mutex<ShadowReport>>) -> Self {
+        let shadow = Shadow::begin(profile, state);
+        Self { shadow, report, told: ShadowCounts::default(), measured_at: None }
+    }
+
+    /// Ends with its sender, or with a fault.
+    fn run(mut self, batches: &Receiver<Batch>) {
+        self.measure();
+        let mut is_measured = true;
+        loop {
+            match batches.recv_timeout(MEASURE_EVERY) {
+                Ok(batch) => {
+                    batch.iter().for_each(|record| self.shadow.follow(record));
+                    self.tell(batch.last().map(|record| record.seq));
+                    is_measured = false;
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            if self.shadow.fault().is_some() {
+                counter!("bayplan_shadow_faults_total").increment(1);
+                return;
+            }
+            if !is_measured && self.measured_at.is_none_or(|at| at.elapsed() >= MEASURE_EVERY) {
+                self.measure();
+                is_measured = true;
+            }
+        }
+    }
+
+    fn tell(&mut self, seq: Option<Seq>) {
+        let counts = self.shadow.counts();
+        let count = |result, now: u64, before: u64| {
+            counter!("bayplan_shadow_decisions_total", "result" => result).increment(now - before);
+        };
+        let differed = |counts: &ShadowCounts| counts.decisions - counts.agreed - counts.nowhere;
+        count("agreed", counts.agreed, self.told.agreed);
+        count("differed", differed(&counts), differed(&self.told));
+        count("nowhere", counts.nowhere, self.told.nowhere);
+        counter!("bayplan_shadow_without_room_total").increment(counts.without_room - self.told.without_room);
+        self.told = counts;
+        let mut report = lock(&self.report);
+        report.counts = counts;
+        report.seq = seq.unwrap_or(report.seq);
+        report.differences = self.shadow.differences().cloned().collect();
+        report.fault = self.shadow.fault().map(|fault| format!("policy '{}': {}", fault.policy, fault.reason));
+    }
+
+    fn measure(&mut self) {
+        let (live, own) = self.shadow.packing();
+        observe("live", &live);
+        observe("shadow", &own);
+        let mut report = lock(&self.report);
+        (report.live, report.own) = (live, own);
+        drop(report);
+        self.measured_at = Some(Instant::now());
+    }
+}
+
+/// By dimension, as in [`Packing::taken`].
+const RESOURCES: [&str; 4] = ["cpus", "mem", "disk", "gpus"];
+
+fn observe(cluster: &'static str, packing: &Packing) {
+    gauge!("bayplan_packing_agents_in_use", "cluster" => cluster).set(f64::from(packing.in_use));
+    for (resource, taken) in RESOURCES.into_iter().zip(packing.taken) {
+        gauge!("bayplan_packing_ratio", "cluster" => cluster, "resource" => resource).set(taken);
+    }
+    gauge!("bayplan_fragmentation_ratio", "cluster" => cluster).set(packing.fragmented);
+}
+
+/// Without a shadow there is nothing to compare.
+fn forget_metrics() {
+    for cluster in ["live", "shadow"] {
+        gauge!("bayplan_packing_agents_in_use", "cluster" => cluster).set(f64::NAN);
+        for resource in RESOURCES {
+            gauge!("bayplan_packing_ratio", "cluster" => cluster, "resource" => resource).set(f64::NAN);
+        }
+        gauge!("bayplan_fragmentation_ratio", "cluster" => cluster).set(f64::NAN);
+    }
+}
