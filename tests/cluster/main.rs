@@ -16,6 +16,7 @@ mod many;
 mod masters;
 mod nats_store;
 mod partitions;
+mod profiles;
 mod reboot;
 mod recovery;
 mod refusals;

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use placement::ReadyProfile;
 use trace::{Run, Trace};
 
 use crate::cli::placement::Simulate;
@@ -35,8 +36,8 @@ pub(crate) struct Packed {
 pub(crate) fn run(args: &Simulate, global: &Global) -> Result<(), Failure> {
     let mut out = Output::new(global.color, global.json);
     let input = Input::read(args)?;
-    let policies: Vec<String> = match args.policy.as_slice() {
-        [] => placement::POLICIES.iter().map(|(name, _)| (*name).to_owned()).collect(),
+    let policies: Vec<ReadyProfile> = match args.policy.as_slice() {
+        [] => placement::POLICIES.iter().filter_map(|(name, _)| ReadyProfile::built_in(name)).collect(),
         named => named.to_vec(),
     };
     // Files are made before the work, so that nobody waits for it in vain.
@@ -53,8 +54,8 @@ pub(crate) fn run(args: &Simulate, global: &Global) -> Result<(), Failure> {
 }
 
 /// In the order of policies, and then of seeds.
-fn pack(args: &Simulate, input: &Input, policies: &[String], color: ColorWhen) -> Vec<Packed> {
-    let runs: Vec<(&String, u64)> =
+fn pack(args: &Simulate, input: &Input, policies: &[ReadyProfile], color: ColorWhen) -> Vec<Packed> {
+    let runs: Vec<(&ReadyProfile, u64)> =
         policies.iter().flat_map(|policy| input.seeds().map(move |seed| (policy, seed))).collect();
     let arrivals = runs.iter().map(|(_, seed)| input.trace(*seed).arrivals.len()).sum();
     let progress = Shown::new(arrivals, color);
@@ -79,18 +80,18 @@ fn pack(args: &Simulate, input: &Input, policies: &[String], color: ColorWhen) -
     done.into_iter().map(|(_, packed)| packed).collect()
 }
 
-fn pack_one(name: &str, seed: u64, trace: &Trace<'_>, progress: &Shown) -> Packed {
-    let policy = placement::by_name(name).expect("the command line was checked for its policies");
+fn pack_one(policy: &ReadyProfile, seed: u64, trace: &Trace<'_>, progress: &Shown) -> Packed {
+    let name = policy.name();
     let begun_at = Instant::now();
     let mut told = 0;
-    let run = trace::run(trace, policy.as_ref(), |arrival| {
+    let run = trace::run(trace, policy, |arrival| {
         let arrived = arrival.number + 1;
         if arrived.is_multiple_of(ARRIVALS_PER_NEWS) || arrived == trace.arrivals.len() {
             progress.add(arrived - told, name, seed);
             told = arrived;
         }
     });
-    Packed { policy: name.to_owned(), seed, run, took: begun_at.elapsed() }
+    Packed { policy: name.to_string(), seed, run, took: begun_at.elapsed() }
 }
 
 fn create<'a>(flag: &str, path: &'a Path) -> Result<(&'a Path, fs::File), Failure> {

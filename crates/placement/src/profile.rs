@@ -2,6 +2,7 @@
 //!
 //! Must not know where definitions come from, nor for whom they decide.
 
+use std::fmt;
 use std::sync::Arc;
 
 use model::{Profile, ProfileTerm};
@@ -36,6 +37,12 @@ pub struct ProfileError {
 pub struct ReadyProfile {
     name: Arc<str>,
     what: What,
+}
+
+impl fmt::Debug for ReadyProfile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ReadyProfile({})", self.name)
+    }
 }
 
 #[derive(Clone)]

@@ -4,6 +4,9 @@ use std::path::PathBuf;
 
 use clap::builder::{BoolishValueParser, RangedU64ValueParser};
 use clap::{Args, Subcommand};
+use placement::{POLICIES, PROFILES, ReadyProfile, validate_profile};
+
+use crate::commands::placement::{is_file, read_profile};
 
 /// How an agent is chosen for a task: look at it, choose it, try it
 #[derive(Debug, Subcommand)]
@@ -131,6 +134,7 @@ pub(crate) struct ShadowOf {
 Examples:
   bayplan placement simulate --nodes examples/trace/nodes.csv --pods examples/trace/pods.csv
   bayplan placement simulate --nodes nodes.csv --pods pods.csv --policy fgd,best-fit-gpu --seeds 42..47 --svg packing.svg
+  bayplan placement simulate --nodes nodes.csv --pods pods.csv --policy fgd,random-of-2,examples/profiles/packed.json
   bayplan placement simulate --nodes openb_node_list_gpu_node.csv --pods openb_pod_list_default.csv \\
       --arrivals arrival_default.csv --ties noderank_default.csv --policy fgd --json >fgd.json")]
 pub(crate) struct Simulate {
@@ -150,9 +154,9 @@ pub(crate) struct Simulate {
     #[arg(long, env = "BAYPLAN_SIMULATE_TIES", value_name = "FILE")]
     pub(crate) ties: Option<PathBuf>,
 
-    /// The policies, separated by commas; without it, all of them (see `bayplan placement list`)
+    /// Policies and profiles that are built in, and files with profiles, separated by commas; without it, all policies
     #[arg(long, env = "BAYPLAN_SIMULATE_POLICY", value_name = "NAMES", value_delimiter = ',', value_parser = parse_policy)]
-    pub(crate) policy: Vec<String>,
+    pub(crate) policy: Vec<ReadyProfile>,
 
     /// The seeds, separated by commas, or from..to with the last one not included. Without it, all of --arrivals, or 0..3
     #[arg(long, env = "BAYPLAN_SIMULATE_SEEDS", value_name = "SEEDS", value_parser = parse_seeds)]
@@ -209,14 +213,16 @@ fn parse_seeds(text: &str) -> Result<Seeds, String> {
     Ok(Seeds(seeds))
 }
 
-fn parse_policy(name: &str) -> Result<String, String> {
-    match placement::by_name(name) {
-        Some(_) => Ok(name.to_owned()),
-        None => {
-            let known: Vec<&str> = placement::POLICIES.iter().map(|(name, _)| *name).collect();
-            Err(format!("there is no policy of that name; there are {}", known.join(", ")))
-        }
+fn parse_policy(name: &str) -> Result<ReadyProfile, String> {
+    if is_file(name) {
+        let profile = read_profile(name.as_ref()).map_err(|failure| failure.to_string())?;
+        validate_profile(&profile, |name| placement::by_name(name).is_some()).map_err(|error| error.to_string())?;
+        return ReadyProfile::of(&profile, placement::by_name).ok_or_else(|| "it has no terms".to_owned());
     }
+    ReadyProfile::built_in(name).ok_or_else(|| {
+        let known: Vec<&str> = POLICIES.iter().chain(PROFILES).map(|(name, _)| *name).collect();
+        format!("there is no policy of that name; there are {}", known.join(", "))
+    })
 }
 
 #[cfg(test)]
