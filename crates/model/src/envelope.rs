@@ -7,12 +7,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::Seq;
 
-/// The format of a whole record.
-pub const FORMAT: u8 = 1;
+/// The format of a whole record. It was 1 before GPUs were told apart, constraints had all of Marathon's operators, and
+/// profiles were in the log: bodies of that format read as they are, but a version of that time would misread newer ones.
+pub const FORMAT: u8 = 3;
 /// The format of a part of a record. Versions that know whole records only refuse it as newer than they are.
 pub const PART_FORMAT: u8 = 2;
 /// The newest format that this code reads.
-pub const NEWEST_FORMAT: u8 = PART_FORMAT;
+pub const NEWEST_FORMAT: u8 = FORMAT;
 /// What an envelope takes beside its body: the array, the format, the checksum, and the length of the body.
 pub(crate) const ENVELOPE_BYTES: usize = 1 + 2 + 5 + 5;
 

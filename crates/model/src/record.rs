@@ -185,6 +185,15 @@ mod tests {
     }
 
     #[test]
+    fn records_from_before_profiles_read_as_they_are() {
+        let now = record(&Tip::default(), true).seal();
+        let mut bytes = now.bytes.to_vec();
+        assert_eq!(std::mem::replace(&mut bytes[1], 1), FORMAT);
+        let (old, _) = SealedRecord::open(&bytes).expect("it reads");
+        assert_eq!((old.record, old.hash), (now.record, now.hash));
+    }
+
+    #[test]
     fn a_newer_format_is_refused_by_name() {
         let good = record(&Tip::default(), true).seal();
         let mut bytes = good.bytes.to_vec();
