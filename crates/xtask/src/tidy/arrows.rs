@@ -12,7 +12,7 @@ use MayKnow::{Everything, Only};
 /// The crates that decide: no clock, no random source, no IO.
 pub(crate) const PURE: [&str; 4] = ["model", "placement", "scheduler", "state"];
 
-const ARROWS: [(&str, MayKnow); 17] = [
+const ARROWS: [(&str, MayKnow); 18] = [
     ("agent", Only(&["model", "protocol"])),
     ("api", Only(&["master", "model", "placement", "protocol", "scheduler", "state"])),
     ("bayplan", Everything),
@@ -23,6 +23,7 @@ const ARROWS: [(&str, MayKnow); 17] = [
     ("master", Only(&["eventlog", "model", "placement", "protocol", "scheduler", "snapshot", "state"])),
     ("model", Only(&[])),
     ("placement", Only(&["model"])),
+    ("policy-wasm", Only(&["model", "placement"])),
     ("protocol", Only(&["model"])),
     ("scheduler", Only(&["model", "placement", "state"])),
     ("sim", Everything),
@@ -33,10 +34,11 @@ const ARROWS: [(&str, MayKnow); 17] = [
 ];
 
 /// External crates that only the named members may use.
-const RESERVED: [(&str, &[&str]); 3] = [
+const RESERVED: [(&str, &[&str]); 4] = [
     ("async-nats", &["bayplan-benches", "bayplan-tests", "eventlog"]),
     ("petgraph", &["scheduler"]),
     ("rocksdb", &["eventlog", "snapshot"]),
+    ("wasmtime", &["policy-wasm"]),
 ];
 
 /// What must not get into a pure crate, not even through another crate.

@@ -1,0 +1,90 @@
+//! What a module may take. All of these are counted and not timed, so that a module fails on every machine or on none; only the
+//! stack is counted in bytes of the machine's own.
+
+use std::fmt;
+
+use wasmtime::{Error, ResourceLimiter};
+
+/// The size of a module, in bytes.
+pub const MODULE_BYTES: usize = 1 << 20;
+/// Functions of a module, and local variables of all of them together, parameters included: what the time to compile depends
+/// on beside the size.
+pub const FUNCTIONS: usize = 10_000;
+pub const LOCALS: usize = 200_000;
+/// Agents that a module is told of in one call.
+pub const BATCH_AGENTS: usize = 65_536;
+/// Memory of a module during one call, the columns included.
+pub const MEMORY_BYTES: usize = 64 << 20;
+/// Functions that a module calls by their number.
+pub const TABLE_ELEMENTS: usize = 10_000;
+pub const STACK_BYTES: usize = 256 << 10;
+/// Units of fuel of one call, and as many more for every agent; most instructions take one.
+pub const FUEL: u64 = 1_000_000;
+pub const FUEL_PER_AGENT: u64 = 10_000;
+/// Compiled modules that a library keeps.
+pub const MODULES_KEPT: usize = 16;
+
+/// What one call about so many agents may take.
+#[must_use]
+pub const fn fuel(agents: usize) -> u64 {
+    FUEL + FUEL_PER_AGENT * agents as u64
+}
+
+/// Sees to it that memory beyond the limit is the end of the call: a module whose memory does not grow hardly goes on in a way
+/// that makes sense.
+#[derive(Debug, Default)]
+pub(crate) struct Limiter;
+
+/// What was asked for beyond the limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Excess {
+    Memory { bytes: usize, limit: usize },
+    Table { elements: usize },
+}
+
+impl fmt::Display for Excess {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Memory { bytes, limit } => write!(f, "it wanted {bytes} bytes of memory, and may have {limit}"),
+            Self::Table { elements } => {
+                write!(f, "it wanted a table of {elements} elements, and may have {TABLE_ELEMENTS}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for Excess {}
+
+impl ResourceLimiter for Limiter {
+    fn memory_growing(&mut self, _: usize, desired: usize, maximum: Option<usize>) -> Result<bool, Error> {
+        let limit = maximum.unwrap_or(MEMORY_BYTES).min(MEMORY_BYTES);
+        if desired > limit {
+            return Err(Error::new(Excess::Memory { bytes: desired, limit }));
+        }
+        Ok(true)
+    }
+
+    /// The machine has none left. The module must not see it, as it would answer differently here than elsewhere.
+    fn memory_grow_failed(&mut self, error: Error) -> Result<(), Error> {
+        Err(error)
+    }
+
+    fn table_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> Result<bool, Error> {
+        if desired > TABLE_ELEMENTS {
+            return Err(Error::new(Excess::Table { elements: desired }));
+        }
+        Ok(true)
+    }
+
+    fn instances(&self) -> usize {
+        1
+    }
+
+    fn tables(&self) -> usize {
+        1
+    }
+
+    fn memories(&self) -> usize {
+        1
+    }
+}
