@@ -2,13 +2,15 @@
 //!
 //! The bytes are looked through first, because compiling is the one thing that no fuel limits.
 
-use wasmtime::wasmparser::{Parser, Payload, Validator, WasmFeatures};
+mod intricacy;
+
+use wasmtime::wasmparser::{Validator, WasmFeatures};
 use wasmtime::{ExternType, Module, ValType};
 
 use crate::ABI_VERSION;
 use crate::batch::Layout;
 use crate::engine::FEATURES;
-use crate::limits::{BATCH_AGENTS, FUNCTIONS, LOCALS, MEMORY_BYTES, MODULE_BYTES};
+use crate::limits::{BATCH_AGENTS, MEMORY_BYTES, MODULE_BYTES};
 
 pub(crate) const MEMORY: &str = "memory";
 pub(crate) const VERSION: &str = "bayplan_abi_version";
@@ -32,14 +34,11 @@ pub enum ModuleError {
          SIMD, threads and reference types"
     )]
     Feature { reason: String },
-    #[error(
-        "the module has {functions} functions with {locals} parameters and local variables, and may have {FUNCTIONS} with \
-             {LOCALS}, so that it compiles in a short time: make it smaller"
-    )]
-    TooIntricate { functions: usize, locals: usize },
+    #[error("the module would take too long to compile: it has {found} {what}, and may have {limit}; make it smaller")]
+    TooIntricate { what: &'static str, found: usize, limit: usize },
     #[error(
         "the module imports `{module}.{name}`: a policy has no imports, as it is given all that it may know; link it with \
-             -nostdlib, and without functions that it does not define"
+         -nostdlib, and without functions that it does not define"
     )]
     Import { module: String, name: String },
     #[error("the module exports no {expected} of the name `{name}`: see `bayplan_policy.h` for what a policy exports")]
@@ -51,7 +50,7 @@ pub enum ModuleError {
     NoRoom { least: u64, most: u64 },
     #[error(
         "the module was written for version {found} of the interface, and this master knows version {ABI_VERSION}: build it \
-             with the `bayplan_policy.h` of this version"
+         with the `bayplan_policy.h` of this version"
     )]
     Version { found: i32 },
     #[error("the module cannot be started: {reason}")]
@@ -82,41 +81,7 @@ pub(crate) fn bytes(bytes: &[u8]) -> Result<(), ModuleError> {
             ModuleError::NotWasm { reason }
         });
     }
-    intricacy(bytes)
-}
-
-fn intricacy(bytes: &[u8]) -> Result<(), ModuleError> {
-    let not_wasm = |reason: &dyn std::fmt::Display| ModuleError::NotWasm { reason: reason.to_string() };
-    // By type, how many parameters a function of it has.
-    let mut parameters: Vec<usize> = Vec::new();
-    let (mut functions, mut locals) = (0, 0);
-    for payload in Parser::new(0).parse_all(bytes) {
-        match payload.map_err(|error| not_wasm(&error))? {
-            Payload::TypeSection(types) => {
-                for kind in types.into_iter_err_on_gc_types() {
-                    parameters.push(kind.map_err(|error| not_wasm(&error))?.params().len());
-                }
-            }
-            Payload::FunctionSection(types) => {
-                for kind in types {
-                    let kind = kind.map_err(|error| not_wasm(&error))? as usize;
-                    functions += 1;
-                    locals += parameters.get(kind).copied().unwrap_or_default();
-                }
-            }
-            Payload::CodeSectionEntry(body) => {
-                for group in body.get_locals_reader().map_err(|error| not_wasm(&error))? {
-                    let (count, _) = group.map_err(|error| not_wasm(&error))?;
-                    locals += count as usize;
-                }
-            }
-            _ => {}
-        }
-    }
-    if functions > FUNCTIONS || locals > LOCALS {
-        return Err(ModuleError::TooIntricate { functions, locals });
-    }
-    Ok(())
+    intricacy::check(bytes)
 }
 
 /// Whether a module has what a policy has, and nothing that it may not have.

@@ -7,10 +7,14 @@ use wasmtime::{Error, ResourceLimiter};
 
 /// The size of a module, in bytes.
 pub const MODULE_BYTES: usize = 1 << 20;
-/// Functions of a module, and local variables of all of them together, parameters included: what the time to compile depends
-/// on beside the size.
+/// What the time to compile depends on: functions of a module, the bytes of the code of all and of one, their parameters and
+/// local variables, and the sum over all functions of their branches times their local variables. What keeps to all of these
+/// compiles within a second or two, whatever it is made for.
 pub const FUNCTIONS: usize = 10_000;
-pub const LOCALS: usize = 200_000;
+pub const CODE_BYTES: usize = 256 << 10;
+pub const FUNCTION_BYTES: usize = 32 << 10;
+pub const LOCALS: usize = 100_000;
+pub const BRANCHES_BY_LOCALS: usize = 1_000_000;
 /// Agents that a module is told of in one call.
 pub const BATCH_AGENTS: usize = 65_536;
 /// Memory of a module during one call, the columns included.

@@ -11,7 +11,11 @@ use crate::cluster::*;
 use crate::keep_gpus::KeepGpus;
 use crate::texts;
 
-const KEEP_GPUS: &[u8] = include_bytes!("../../../../examples/policies/keep_gpus.wasm");
+/// One policy, made of C and of Rust.
+const EXAMPLES: [&[u8]; 2] = [
+    include_bytes!("../../../../examples/policies/keep_gpus.wasm"),
+    include_bytes!("../../../../examples/policies/keep_gpus_rust.wasm"),
+];
 
 /// The policy of [`texts::fingerprint`].
 struct Fingerprint;
@@ -96,13 +100,15 @@ proptest! {
     }
 
     #[test]
-    fn the_example_decides_as_the_same_policy_in_rust(
+    fn the_examples_decide_as_the_same_policy_built_in(
         agents in vec(any_agent(), 1..40),
-        requests in vec(any_request(), 1..60),
+        requests in vec(any_request(), 1..30),
     ) {
         let view = view((0..).zip(agents));
-        let example = library().policy("module", KEEP_GPUS).expect("the example");
-        decide_alike(example, Arc::new(KeepGpus), &view, &requests)?;
+        for bytes in EXAMPLES {
+            let example = library().policy("module", bytes).expect("an example");
+            decide_alike(example, Arc::new(KeepGpus), &view, &requests)?;
+        }
     }
 }
 

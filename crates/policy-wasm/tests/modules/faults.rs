@@ -122,8 +122,8 @@ fn a_fault_is_that_of_one_decision() {
 fn a_module_that_failed_leaves_nothing_behind() {
     let (module, view) = (alone(module(&texts::score("unreachable"))), equal_agents(1));
     let mut scratch = Scratch::new(&view);
-    // Each instance reserves 4 GiB of addresses; no machine has as many as all of these together.
-    for _ in 0..70_000 {
+    // Each instance reserves 4 GiB of addresses, and no process has as many as all of these together.
+    for _ in 0..33_000 {
         assert!(matches!(scratch.place(&module, 0, &small()), Outcome::Faulty(_)));
     }
 }

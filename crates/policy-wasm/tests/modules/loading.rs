@@ -122,14 +122,27 @@ fn what_policies_do_not_need_is_refused() {
 
 #[test]
 fn what_would_take_long_to_compile_is_refused() {
-    let locals = format!("(func (local {}))", "i64 ".repeat(40_000));
-    let message = refused_text(&texts::whole(&locals.repeat(6)));
-    assert!(message.contains("has 7 functions with 240000 parameters and local variables"), "{message}");
-    let parameters = format!("(type $many (func (param {})))", "i64 ".repeat(1_000));
-    let message = refused_text(&texts::whole(&format!("{parameters} {}", "(func (type $many))".repeat(300))));
-    assert!(message.contains("has 301 functions with 300000 parameters"), "{message}");
-    let message = refused_text(&texts::whole(&"(func)".repeat(limits::FUNCTIONS + 1)));
-    assert!(message.contains("has 10002 functions with 0 parameters"), "{message}");
+    let locals = format!("(func (local {}))", "i64 ".repeat(40_000)).repeat(3);
+    let parameters =
+        format!("(type $many (func (param {})))", "i64 ".repeat(1_000)) + &"(func (type $many))".repeat(200);
+    let code = format!("(func {})", "(drop (i32.const 1))".repeat(100_000));
+    let function = format!("(func {})", "(drop (i32.const 1))".repeat(11_000));
+    let branches = format!("(func (local {}) {})", "i32 ".repeat(1_000), "(loop (br_if 0 (local.get 7)))".repeat(501));
+    let table = format!("(func (local {}) (br_table {} (i32.const 0)))", "i32 ".repeat(1_000), "0 ".repeat(1_001));
+    let exports = "(func (export \"bayplan_assess\") (param i32) (result i32) (i32.const 0))";
+    let cases = [
+        ("(func)".repeat(limits::FUNCTIONS), "10002 functions, and may have 10000"),
+        (code, "300010 bytes of code, and may have 262144"),
+        (function, "33002 bytes of code in one function, and may have 32768"),
+        (locals, "120001 parameters and local variables, and may have 100000"),
+        (parameters, "200001 parameters and local variables, and may have 100000"),
+        (branches, "1002000 branches times local variables, and may have 1000000"),
+        (table, "1001000 branches times local variables, and may have 1000000"),
+    ];
+    for (definitions, expected) in cases {
+        let expected = format!("the module would take too long to compile: it has {expected}; make it smaller");
+        assert_eq!(refused_text(&texts::whole(&(exports.to_owned() + &definitions))), expected);
+    }
 }
 
 #[test]
