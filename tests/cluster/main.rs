@@ -14,6 +14,7 @@ mod large_records;
 mod log_commands;
 mod many;
 mod masters;
+mod modules;
 mod nats_store;
 mod partitions;
 mod profiles;

@@ -8,6 +8,7 @@ mod cli;
 mod client;
 mod commands;
 mod failure;
+mod modules;
 mod node;
 mod output;
 mod packing;

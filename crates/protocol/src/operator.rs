@@ -9,9 +9,8 @@ mod placement;
 use std::collections::BTreeMap;
 
 use model::{
-    AgentId, AppId, AppVersion, ClusterId, Connection, DeploymentId, Epoch, Explanation, FrameworkId, Hash,
-    KillRequest, LeaderAddresses, OfferId, Profile, ProfileChoices, Resources, Seq, TaskFailure, TaskId, TaskState,
-    TaskStatus, Timestamp, Waiting,
+    AgentId, AppId, AppVersion, ClusterId, Connection, DeploymentId, Epoch, Explanation, FrameworkId, KillRequest,
+    LeaderAddresses, OfferId, Resources, Seq, TaskFailure, TaskId, TaskState, TaskStatus, Timestamp, Waiting,
 };
 use serde::{Deserialize, Serialize};
 

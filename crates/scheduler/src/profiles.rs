@@ -67,7 +67,7 @@ impl Policies {
         let Some(module) = state.modules.get(name) else { return Err(format!("'{name}' does not exist")) };
         match &module.disabled {
             Some(reason) => Err(format!("module '{name}' is disabled: {reason}")),
-            None => self.of_module(&module.name, &module.bytes).map_err(|why| format!("module '{name}' {why}")),
+            None => self.of_module(&module.name, &module.bytes).map_err(|why| format!("module '{name}': {why}")),
         }
     }
 }
@@ -236,14 +236,14 @@ impl Draft<'_> {
     pub(crate) fn add_module(&mut self, name: &Arc<str>, bytes: &ModuleBytes) -> Result<(), Rejection> {
         let invalid = |reason: String| Rejection::InvalidModule { name: name.to_string(), reason };
         let state = self.state();
-        validate_name(name).map_err(|reason| invalid(format!("has a name that {reason}")))?;
+        validate_name(name).map_err(|reason| invalid(format!("its name {reason}")))?;
         if is_reserved(name) || state.profiles.contains(name) {
-            return Err(invalid("has the name of something else: choose another one".to_owned()));
+            return Err(invalid("its name belongs to something else: choose another one".to_owned()));
         }
         if bytes.0.len() > MAX_MODULE_BYTES {
             let size = bytes.0.len();
             return Err(invalid(format!(
-                "has {size} bytes, but may have {MAX_MODULE_BYTES}: build it without debug data"
+                "it has {size} bytes, but may have {MAX_MODULE_BYTES}: build it without debug data"
             )));
         }
         let module = Module::new(Arc::clone(name), bytes.clone());
@@ -252,7 +252,7 @@ impl Draft<'_> {
             Some(known) if known.hash != module.hash => self.refuse_in_use(name)?,
             Some(_) => {}
             None if state.modules.len() >= MAX_MODULES => {
-                return Err(invalid(format!("is one too many: there are {MAX_MODULES} modules, remove one")));
+                return Err(invalid(format!("it is one too many: there are {MAX_MODULES} modules, remove one")));
             }
             None => {}
         }

@@ -35,7 +35,7 @@ pub enum Rejection {
     InvalidRole { role: String, reason: String },
     #[error("profiles are chosen for {limit} roles and apps already: take one back first")]
     TooManyChoices { limit: usize },
-    #[error("module '{name}' {reason}")]
+    #[error("module '{name}': {reason}")]
     InvalidModule { name: String, reason: String },
     #[error("no module is named '{0}'")]
     UnknownModule(String),

@@ -1,6 +1,6 @@
 //! `bayplan placement …`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::builder::{BoolishValueParser, RangedU64ValueParser};
 use clap::{Args, Subcommand};
@@ -134,7 +134,7 @@ pub(crate) struct ShadowOf {
 Examples:
   bayplan placement simulate --nodes examples/trace/nodes.csv --pods examples/trace/pods.csv
   bayplan placement simulate --nodes nodes.csv --pods pods.csv --policy fgd,best-fit-gpu --seeds 42..47 --svg packing.svg
-  bayplan placement simulate --nodes nodes.csv --pods pods.csv --policy fgd,random-of-2,examples/profiles/packed.json
+  bayplan placement simulate --nodes nodes.csv --pods pods.csv --policy fgd,examples/profiles/packed.json,mine.wasm
   bayplan placement simulate --nodes openb_node_list_gpu_node.csv --pods openb_pod_list_default.csv \\
       --arrivals arrival_default.csv --ties noderank_default.csv --policy fgd --json >fgd.json")]
 pub(crate) struct Simulate {
@@ -154,7 +154,8 @@ pub(crate) struct Simulate {
     #[arg(long, env = "BAYPLAN_SIMULATE_TIES", value_name = "FILE")]
     pub(crate) ties: Option<PathBuf>,
 
-    /// Policies and profiles that are built in, and files with profiles, separated by commas; without it, all policies
+    /// Policies and profiles that are built in, files with profiles, and modules (.wasm), separated by commas; without it,
+    /// all policies
     #[arg(long, env = "BAYPLAN_SIMULATE_POLICY", value_name = "NAMES", value_delimiter = ',', value_parser = parse_policy)]
     pub(crate) policy: Vec<ReadyProfile>,
 
@@ -213,11 +214,21 @@ fn parse_seeds(text: &str) -> Result<Seeds, String> {
     Ok(Seeds(seeds))
 }
 
+fn module_file(name: &str) -> Option<&Path> {
+    Some(Path::new(name)).filter(|path| path.extension().is_some_and(|extension| extension == "wasm"))
+}
+
 fn parse_policy(name: &str) -> Result<ReadyProfile, String> {
-    if is_file(name) {
+    if module_file(name).is_none() && is_file(name) {
         let profile = read_profile(name.as_ref()).map_err(|failure| failure.to_string())?;
         validate_profile(&profile, |name| placement::by_name(name).is_some()).map_err(|error| error.to_string())?;
         return ReadyProfile::of(&profile, placement::by_name).ok_or_else(|| "it has no terms".to_owned());
+    }
+    if let Some(file) = module_file(name) {
+        let bytes = std::fs::read(file).map_err(|error| error.to_string())?;
+        let stem = file.file_stem().and_then(|stem| stem.to_str()).unwrap_or(name);
+        let policy = crate::modules::policy(stem, &bytes).map_err(|error| error.to_string())?;
+        return Ok(ReadyProfile::of_policy(stem.into(), policy));
     }
     ReadyProfile::built_in(name).ok_or_else(|| {
         let known: Vec<&str> = POLICIES.iter().chain(PROFILES).map(|(name, _)| *name).collect();

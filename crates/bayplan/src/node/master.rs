@@ -23,6 +23,7 @@ use crate::cli::cluster::{Master, MasterListen, MasterSettings};
 use crate::cli::log::LogArgs;
 use crate::commands::placement::{is_file, read_profile};
 use crate::failure::Failure;
+use crate::modules;
 use crate::token::Token;
 
 const FORCED: &str = "Ended at once. Everything that was acknowledged is in the log.";
@@ -151,6 +152,7 @@ impl Working {
             standby,
             placement_policy,
             profile,
+            policies: modules::policies()?,
             heartbeat_interval: settings.heartbeat,
             agent_timeout: settings.agent_timeout,
             retention: log_args.retention(settings.log_keep, settings.log_keep_for),

@@ -175,7 +175,7 @@ impl Modules for OneModule {
     fn policy(&self, name: &Arc<str>, bytes: &ModuleBytes) -> Result<Arc<dyn Policy>, String> {
         match bytes.0.first() {
             Some(1) => Ok(Arc::new(LastUnlessBad(Arc::clone(name)))),
-            _ => Err("is no module".to_owned()),
+            _ => Err("it is no module".to_owned()),
         }
     }
 }
@@ -216,13 +216,13 @@ fn a_module_that_fails_is_disabled_in_the_record_and_the_default_decides() {
 fn a_module_has_a_name_of_its_own_and_stays_while_it_is_used() {
     let mut cluster = cluster();
     let refused = |cluster: &mut Cluster, kind| cluster.run(kind).expect_err("refused").to_string();
-    assert_eq!(refused(&mut cluster, add("last", vec![1])), "module 'last' this program runs no modules");
+    assert_eq!(refused(&mut cluster, add("last", vec![1])), "module 'last': this program runs no modules");
     cluster.policies = Policies::with(Arc::new(OneModule));
-    assert_eq!(refused(&mut cluster, add("last", vec![2])), "module 'last' is no module");
-    assert!(refused(&mut cluster, add("fgd", vec![1])).contains("has the name of something else"));
-    assert!(refused(&mut cluster, add("a b", vec![1])).contains("has a name that must be of a-z"));
+    assert_eq!(refused(&mut cluster, add("last", vec![2])), "module 'last': it is no module");
+    assert!(refused(&mut cluster, add("fgd", vec![1])).contains("its name belongs to something else"));
+    assert!(refused(&mut cluster, add("a b", vec![1])).contains("its name must be of a-z"));
     let large = refused(&mut cluster, add("last", vec![1; MAX_MODULE_BYTES + 1]));
-    assert!(large.contains("has 262145 bytes, but may have 262144"), "{large}");
+    assert!(large.contains("it has 262145 bytes, but may have 262144"), "{large}");
     cluster.run(add("last", vec![1])).expect("added");
     assert_eq!(cluster.run(add("last", vec![1])), Ok(Vec::new()), "it is there");
     cluster.run(add("last", vec![1, 2])).expect("nobody uses the old one");
