@@ -82,16 +82,22 @@ fn spec(number: usize, pod: &Pod) -> AppSpec {
         operator: ConstraintOperator::Like,
         value: Some(pod.gpu_spec.clone()),
     };
+    let resources = Resources {
+        cpus: Scalar(pod.cpu_milli.into()),
+        mem: Scalar::from_whole(pod.memory_mib.into()),
+        gpus: Scalar(i64::try_from(pod.gpus_milli()).unwrap_or(i64::MAX)),
+        ..Resources::default()
+    };
+    let constraints = if pod.gpu_spec.is_empty() { Vec::new() } else { vec![only_models] };
+    app(number, resources, constraints)
+}
+
+pub(crate) fn app(number: usize, resources: Resources, constraints: Vec<Constraint>) -> AppSpec {
     AppSpec {
         id: AppId::parse(&format!("/pods/{number}")).expect("a number makes an app id"),
         invocation: Invocation::ImageDefault,
         instances: 0,
-        resources: Resources {
-            cpus: Scalar(pod.cpu_milli.into()),
-            mem: Scalar::from_whole(pod.memory_mib.into()),
-            gpus: Scalar(i64::try_from(pod.gpus_milli()).unwrap_or(i64::MAX)),
-            ..Resources::default()
-        },
+        resources,
         container: None,
         user: None,
         role: None,
@@ -99,7 +105,7 @@ fn spec(number: usize, pod: &Pod) -> AppSpec {
         labels: BTreeMap::new(),
         ports: Vec::new(),
         require_ports: false,
-        constraints: if pod.gpu_spec.is_empty() { Vec::new() } else { vec![only_models] },
+        constraints,
         dependencies: Vec::new(),
         backoff: Backoff::default(),
         kill_grace_ms: 0,

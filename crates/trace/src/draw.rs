@@ -3,10 +3,14 @@
 use crate::{Node, Pod};
 
 /// SplitMix64.
-struct Draws(u64);
+pub(crate) struct Draws(u64);
 
 impl Draws {
-    fn below(&mut self, limit: usize) -> usize {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    pub(crate) fn below(&mut self, limit: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut drawn = self.0;
         drawn = (drawn ^ (drawn >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -14,7 +18,7 @@ impl Draws {
         ((drawn ^ (drawn >> 31)) % limit as u64) as usize
     }
 
-    fn shuffle(&mut self, places: &mut [usize]) {
+    pub(crate) fn shuffle<T>(&mut self, places: &mut [T]) {
         for end in (1..places.len()).rev() {
             places.swap(end, self.below(end + 1));
         }
@@ -32,7 +36,7 @@ pub fn draw_arrivals(seed: u64, pods: &[Pod], nodes: &[Node], percent: u32) -> V
     let by_gpus = all_gpus > 0 && pods.iter().any(|pod| gpus(pod) > 0);
     let asks = |pod: usize| if by_gpus { gpus(&pods[pod]) } else { cpus(&pods[pod]) };
     let wanted = u128::from(if by_gpus { all_gpus } else { all_cpus }) * u128::from(percent) / 100;
-    let mut draws = Draws(seed);
+    let mut draws = Draws::new(seed);
     let mut arrivals: Vec<usize> = (0..pods.len()).collect();
     draws.shuffle(&mut arrivals);
     let mut asked: u128 = 0;
@@ -59,7 +63,7 @@ pub fn draw_arrivals(seed: u64, pods: &[Pod], nodes: &[Node], percent: u32) -> V
 pub fn draw_ranks(seed: u64, nodes: &[Node]) -> Vec<usize> {
     let mut ranks: Vec<usize> = (0..nodes.len()).collect();
     // Another row of numbers than that of the arrivals.
-    Draws(!seed).shuffle(&mut ranks);
+    Draws::new(!seed).shuffle(&mut ranks);
     ranks
 }
 
