@@ -104,6 +104,7 @@ fn what_is_no_policy_is_refused_with_its_reason_and_changes_nothing() {
         ("imports", imports.expect("a module"), "imports `env.clock`"),
         ("large", vec![0; 300 << 10], "may have 262144"),
     ];
+    cluster.wait_for_agents(1);
     let before = cluster.history().0.len();
     for (name, bytes, why) in cases {
         let output = cluster.cli(&["placement", "add", &write(&cluster, name, &bytes)]);

@@ -3,7 +3,7 @@
 //! Nobody waits for it, and nothing depends on it. When it cannot follow it begins anew from the present state. Must not know
 //! how a shadow decides.
 
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -77,7 +77,8 @@ impl Shadowing {
         }
         let Some(batches) = known.and_then(|running| running.batches.as_ref()) else { return };
         let batch = records.iter().map(|sealed| Arc::clone(&sealed.record)).collect();
-        if batches.try_send(batch).is_err() {
+        // One that has ended by itself has said why.
+        if let Err(TrySendError::Full(_)) = batches.try_send(batch) {
             tracing::warn!(profile = %wanted, "the shadow cannot follow and begins anew");
             counter!("bayplan_shadow_restarts_total").increment(1);
             *running = Some(self.begin(wanted, state));

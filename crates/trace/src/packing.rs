@@ -86,6 +86,7 @@ pub fn place_in_order(planted: &Planted, order: &[usize], policy: &dyn Policy) -
         let placed = loop {
             match place(&view, policy, 0, &requests[app]) {
                 Outcome::Placed(placed) => break placed,
+                Outcome::Faulty(fault) => panic!("{}: {}", fault.policy, fault.reason),
                 Outcome::Nowhere(_) => {
                     view.apply(&register(packing.bins.len(), planted.capacity));
                     packing.bins.push(Vec::new());
