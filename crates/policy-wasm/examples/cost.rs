@@ -1,4 +1,4 @@
-//! What a module costs beside the same policy in Rust, in Markdown: `cargo run -p policy-wasm --example cost`.
+//! What a module costs beside the same policy in Rust, in Markdown: `cargo run --release -p policy-wasm --example cost`.
 
 #[path = "../tests/modules/keep_gpus.rs"]
 mod keep_gpus;
