@@ -5,13 +5,16 @@ use model::WHOLE_GPU;
 
 use crate::Request;
 use crate::blend::{Blend, Term, Weight};
+use crate::block::{joined, key_of, row_of};
 use crate::cache::Cache;
 use crate::columns::{LANES, Node};
 use crate::constraint::{Test, is_static};
 use crate::demand::Shape;
+use crate::hints::Known;
 use crate::ledger::Ledger;
+use crate::levels::Least;
 use crate::needs::Needs;
-use crate::order::{Order, Step};
+use crate::order::Order;
 use crate::policy::{Context, Policy, Ranking, Score, Verdict};
 use crate::scan::scan;
 use crate::shapes::ShapeKey;
@@ -81,12 +84,15 @@ impl<'a> Question<'a> {
         Some(ShapeKey { shape, ports, wanted, policy })
     }
 
+    /// Whether an agent that is there passes all filters.
+    fn has_room(&self, row: usize, ledger: &Ledger<'_>) -> bool {
+        let stock = ledger.stock(row / LANES);
+        self.needs.fit_narrow(&stock.fits_of(row % LANES)) && self.accepts(row, ledger)
+    }
+
     /// The score of an agent; None when it is not feasible.
     pub(crate) fn score(&self, row: usize, ledger: &Ledger<'_>) -> Option<Score> {
-        let (block, lane) = (row / LANES, row % LANES);
-        let is_feasible = ledger.columns.is_active(row)
-            && self.needs.fit_narrow(&ledger.stock(block).fits_of(lane))
-            && self.accepts(row, ledger);
+        let is_feasible = ledger.columns.is_active(row) && self.has_room(row, ledger);
         is_feasible.then(|| self.score_of(ledger.node(row)))
     }
 
@@ -122,29 +128,37 @@ fn by_order(
     let shape = if depends_on_app { None } else { question.shape(cache, 0) };
     let (ranked, changes, hints) = cache.order(order);
     ranked.catch_up(order, changes, ledger);
-    let accepts = |row: usize| !is_passed_over(row) && question.accepts(row, ledger);
-    let least = &question.needs.least;
-    // Who has less free than is needed in all cannot have room.
-    let mut start = if order == Order::LeastVacant { question.cx.demand() } else { 0 };
+    let accepts = |row: usize| !is_passed_over(row) && question.has_room(row, ledger);
+    let least = Least::of(&question.needs.least);
     let mut hint = shape.map(|shape| hints.of(shape));
-    if let Some(hint) = &hint {
-        let key_of = |row: usize| {
-            let stock = ledger.stock(row / LANES);
-            let has_room = ledger.columns.is_active(row) && question.needs.fit_narrow(&stock.fits_of(row % LANES));
-            has_room.then(|| order.key(stock, row))
-        };
-        start = start.max(hint.start(changes, key_of));
+    let mut known = Known::default();
+    if let Some((still, since)) = hint.as_ref().and_then(|hint| hint.known(ranked.recent())) {
+        known = still;
+        for key in ranked.recent().fitting(since, least.and_key(still.end)) {
+            if key_of(key) < known.end && accepts(row_of(key)) {
+                known.add(key);
+            }
+        }
     }
-    let first = ranked.first(Step { key: start, row: 0 }, None, least, accepts);
+    let mut found = known.few.first_from(question.pivot);
+    if found.is_none() {
+        // Who has less free than is needed in all cannot have room.
+        let start = if order == Order::LeastVacant { question.cx.demand().max(known.end) } else { known.end };
+        let first = ranked.runs().first(joined(start, 0), u64::MAX, &least, accepts);
+        known.end = first.map_or(u32::MAX, key_of);
+        found = first.map(|first| match row_of(first) < question.pivot {
+            true => {
+                let from = joined(key_of(first), question.pivot);
+                ranked.runs().first(from, from | u64::from(u32::MAX), &least, accepts).unwrap_or(first)
+            }
+            false => first,
+        });
+    }
     if let Some(hint) = &mut hint {
-        hint.set(changes, first.map_or(u32::MAX, |step| step.key));
+        hint.set(ranked.recent(), known);
     }
-    let mut found = first?;
-    if found.row < question.pivot {
-        let from = Step { key: found.key, row: question.pivot };
-        found = ranked.first(from, found.key.checked_add(1), least, accepts).unwrap_or(found);
-    }
-    Some(Best { row: found.row, score: question.score_of(ledger.node(found.row)) })
+    let row = row_of(found?);
+    Some(Best { row, score: question.score_of(ledger.node(row)) })
 }
 
 /// All agents that have room have instances of the app already.

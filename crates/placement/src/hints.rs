@@ -1,45 +1,136 @@
-//! Where in an order of agents a request found its own: no agent before that place had room, so the next request of its shape looks
-//! only at those that have changed since, and goes on from there. Must not know the order.
+//! What a request learned of an order of agents, for the next one of its shape: who comes before a certain place has no room, but
+//! for a few. The next one looks at these, at who has changed since, and only then goes on from that place.
+//!
+//! Must not know the order.
 
-use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
 
-use crate::cache::Changes;
+use crate::block::{key_of, row_of};
+use crate::mixing::Mixing;
+use crate::recent::Recent;
 use crate::shapes::ShapeKey;
 
-/// So many shapes are remembered; then it begins anew.
-const SHAPES_KEPT: usize = 4_096;
-/// With more changes than that since, a walk from the beginning is as fast.
-const MOST_CHANGES: u64 = 512;
+/// Shapes are remembered in so many sets of so many; in a set, the oldest makes room.
+const SETS: usize = 64;
+const WAYS: usize = 8;
+/// How many agents are remembered that come before the place and have room.
+const KEPT: usize = 8;
+
+/// A few agents by their keys, sorted.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Few {
+    keys: [u64; KEPT],
+    len: usize,
+}
+
+impl Few {
+    fn as_slice(&self) -> &[u64] {
+        &self.keys[..self.len]
+    }
+
+    /// Of those that come first and are equal, the first row from `pivot` on, going round.
+    pub(crate) fn first_from(&self, pivot: usize) -> Option<u64> {
+        let first = self.as_slice().first()?;
+        let equals = self.as_slice().iter().take_while(|key| key_of(**key) == key_of(*first));
+        equals.copied().find(|key| row_of(*key) >= pivot).or(Some(*first))
+    }
+
+    /// Returns the last one when it is one too many.
+    fn add(&mut self, key: u64) -> Option<u64> {
+        let last = (self.len == KEPT).then(|| self.keys[KEPT - 1]);
+        match last {
+            Some(last) if last < key => return Some(key),
+            Some(_) => {}
+            None => self.len += 1,
+        }
+        let mut place = self.len - 1;
+        while place > 0 && self.keys[place - 1] > key {
+            self.keys[place] = self.keys[place - 1];
+            place -= 1;
+        }
+        self.keys[place] = key;
+        last
+    }
+}
+
+/// Nobody with a key below `end` has room, but for these.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Known {
+    pub(crate) end: u32,
+    pub(crate) few: Few,
+}
+
+impl Known {
+    /// One more that has room. When there are too many, less is known.
+    pub(crate) fn add(&mut self, key: u64) {
+        if let Some(dropped) = self.few.add(key) {
+            self.end = key_of(dropped);
+            self.few.len = self.few.as_slice().partition_point(|key| key_of(*key) < self.end);
+        }
+    }
+}
 
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Hint {
-    /// Up to which change it holds; None before the first decision.
-    followed: Option<u64>,
-    /// No agent with a lower key has room.
-    key: u32,
+    known: Known,
+    /// As of this change.
+    followed: u64,
 }
 
 impl Hint {
-    /// From which key on there may be room; `key_of` is asked for the key of an agent that has changed, if it has room now.
-    pub(crate) fn start(&self, changes: &Changes, key_of: impl Fn(usize) -> Option<u32>) -> u32 {
-        let known = self.followed.filter(|followed| changes.end() - followed <= MOST_CHANGES);
-        let changed = known.and_then(|followed| changes.since(followed));
-        changed.map_or(0, |rows| rows.filter_map(key_of).fold(self.key, u32::min))
+    /// What is known still, and from which change on agents have to be looked at; None when they have been forgotten.
+    pub(crate) fn known(&self, recent: &Recent) -> Option<(Known, u64)> {
+        let Self { known, followed } = *self;
+        if !recent.knows(followed) {
+            return None;
+        }
+        let mut still = Known { end: known.end, few: Few::default() };
+        for key in known.few.as_slice().iter().filter(|key| !recent.has_changed(row_of(**key), followed)) {
+            still.add(*key);
+        }
+        Some((still, followed))
     }
 
-    pub(crate) fn set(&mut self, changes: &Changes, key: u32) {
-        *self = Self { followed: Some(changes.end()), key };
+    pub(crate) fn set(&mut self, recent: &Recent, known: Known) {
+        *self = Self { known, followed: recent.end() };
     }
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct Hints(BTreeMap<ShapeKey, Hint>);
+struct Set {
+    hashes: [u64; WAYS],
+    hints: [Option<(ShapeKey, Hint)>; WAYS],
+    oldest: usize,
+}
+
+/// Empty until the first is asked for.
+#[derive(Debug, Default)]
+pub(crate) struct Hints(Vec<Set>);
 
 impl Hints {
     pub(crate) fn of(&mut self, shape: ShapeKey) -> &mut Hint {
-        if self.0.len() >= SHAPES_KEPT && !self.0.contains_key(&shape) {
-            self.0.clear();
+        if self.0.is_empty() {
+            self.0.resize_with(SETS, Set::default);
         }
-        self.0.entry(shape).or_default()
+        let mut hasher = Mixing::default();
+        shape.hash(&mut hasher);
+        let hash = hasher.finish();
+        self.0[hash as usize % SETS].of(hash, shape)
+    }
+}
+
+impl Set {
+    fn of(&mut self, hash: u64, shape: ShapeKey) -> &mut Hint {
+        let is_it = |way: &usize| {
+            self.hashes[*way] == hash && self.hints[*way].as_ref().is_some_and(|(known, _)| *known == shape)
+        };
+        let way = (0..WAYS).find(is_it).unwrap_or_else(|| {
+            let way = self.oldest;
+            self.oldest = (way + 1) % WAYS;
+            self.hashes[way] = hash;
+            self.hints[way] = None;
+            way
+        });
+        &mut self.hints[way].get_or_insert_with(|| (shape, Hint::default())).1
     }
 }

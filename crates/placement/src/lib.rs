@@ -23,6 +23,7 @@
 
 mod account;
 mod blend;
+mod block;
 mod cache;
 mod check;
 mod choice;
@@ -34,13 +35,17 @@ mod fragmentation;
 mod gpus;
 mod hints;
 mod ledger;
+mod levels;
+mod mixing;
 mod needs;
 mod order;
 mod policies;
 mod policy;
 mod ports;
 mod profile;
+mod recent;
 mod request;
+mod runs;
 mod scan;
 mod scratch;
 mod shapes;
