@@ -1,6 +1,6 @@
 //! The GPUs of one agent: how much of each is free. Must not know who holds what.
 
-use model::{GpuSlots, Scalar, WHOLE_GPU};
+use model::{GpuSlot, GpuSlots, Scalar, WHOLE_GPU};
 
 /// How many GPUs of one agent are told apart; what an agent has beyond is not given to anybody.
 pub const MAX_GPUS: usize = 64;
@@ -45,6 +45,26 @@ impl Levels {
 /// How many GPUs an agent with so many thousandths of them has; the last one may be less than a whole one.
 pub(crate) fn gpu_count(total: i64) -> usize {
     total.max(0).unsigned_abs().div_ceil(WHOLE_GPU.0.unsigned_abs()).min(MAX_GPUS as u64) as usize
+}
+
+/// Slots for so many GPUs out of what is free of each; as [`GpuSlots::pick`].
+pub(crate) fn pick(free: impl Iterator<Item = i16> + Clone, gpus: Scalar) -> Option<GpuSlots> {
+    let (whole, part) = (gpus.0.max(0) / WHOLE_GPU.0, gpus.0.max(0) % WHOLE_GPU.0);
+    let free = (0..).zip(free).map(|(gpu, share)| GpuSlot { gpu, share: Scalar(share.into()) });
+    let idle = free.clone().filter(|slot| slot.share >= WHOLE_GPU);
+    let mut picked = Vec::new();
+    if whole > 0 {
+        picked.extend(idle.map(|slot| GpuSlot { share: WHOLE_GPU, ..slot }).take(whole.try_into().ok()?));
+        if (picked.len() as i64) < whole {
+            return None;
+        }
+    }
+    if part > 0 {
+        let fits = |slot: &GpuSlot| slot.share.0 >= part && picked.iter().all(|picked| picked.gpu != slot.gpu);
+        let best = free.filter(fits).min_by_key(|slot| slot.share)?;
+        picked.push(GpuSlot { share: Scalar(part), ..best });
+    }
+    Some(GpuSlots::from(picked))
 }
 
 /// A pure function of what there is and what is held, whatever the order in which it was taken.
@@ -111,8 +131,6 @@ impl AgentGpus {
 
 #[cfg(test)]
 mod tests {
-    use model::GpuSlot;
-
     use super::*;
 
     fn slots(shares: &[(u16, i64)]) -> GpuSlots {
@@ -155,6 +173,17 @@ mod tests {
         assert_eq!(gpus.free(), [0], "the one that is gone is held still");
         gpus.give_back(1_000, &slots(&[(1, 1_000)]));
         assert_eq!(gpus.free(), [1_000]);
+    }
+
+    #[test]
+    fn slots_are_picked_as_from_a_list_of_all_that_is_free() {
+        for shares in [&[][..], &[1_000, 0, 700, 1_000, 300, 700], &[300, 1_000, 250], &[0, 1_000]] {
+            let all: Vec<(u16, i64)> = (0..).zip(shares).map(|(gpu, share)| (gpu, i64::from(*share))).collect();
+            for gpus in [-1, 0, 1, 250, 300, 301, 700, 999, 1_000, 1_200, 2_000, 2_300, 3_000] {
+                let picked = pick(shares.iter().copied(), Scalar(gpus));
+                assert_eq!(picked, self::slots(&all).pick(Scalar(gpus)), "{gpus} of {shares:?}");
+            }
+        }
     }
 
     #[test]

@@ -12,13 +12,15 @@ pub(crate) struct Ledger<'a> {
     pub(crate) columns: &'a Columns,
     /// By block, those that differ from the view's; empty until there is one.
     stock: Vec<Option<Box<Stock>>>,
+    /// By block, a bit for each row that was changed.
+    touched: Vec<u128>,
     /// Rows whose ports differ from the view's.
     ports: BTreeMap<usize, AgentPorts>,
 }
 
 impl<'a> Ledger<'a> {
     pub(crate) const fn new(columns: &'a Columns) -> Self {
-        Self { columns, stock: Vec::new(), ports: BTreeMap::new() }
+        Self { columns, stock: Vec::new(), touched: Vec::new(), ports: BTreeMap::new() }
     }
 
     pub(crate) fn stock(&self, block: usize) -> &Stock {
@@ -40,6 +42,7 @@ impl<'a> Ledger<'a> {
     fn stock_mut(&mut self, block: usize) -> &mut Stock {
         if self.stock.is_empty() {
             self.stock.resize_with(self.columns.stock.len(), || None);
+            self.touched.resize(self.columns.stock.len(), 0);
         }
         self.stock[block].get_or_insert_with(|| Box::new(self.columns.stock[block].clone()))
     }
@@ -108,6 +111,20 @@ impl<'a> Ledger<'a> {
     fn change(&mut self, row: usize, change: Amounts) {
         let scale = &self.columns.scale;
         self.stock_mut(row / LANES).change(row % LANES, change, scale);
+        self.touched[row / LANES] |= 1 << (row % LANES);
+    }
+
+    /// Rows that may not be as in the view.
+    pub(crate) fn touched(&self) -> impl Iterator<Item = usize> + '_ {
+        let blocks = self.touched.iter().enumerate();
+        blocks.flat_map(|(block, touched)| {
+            let mut left = *touched;
+            std::iter::from_fn(move || {
+                let lane = left.trailing_zeros() as usize;
+                left &= left.wrapping_sub(1);
+                (lane < LANES).then_some(block * LANES + lane)
+            })
+        })
     }
 
     fn count_ports(&mut self, row: usize) {

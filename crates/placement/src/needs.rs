@@ -116,7 +116,7 @@ impl Needs {
     /// Another GPU than the whole ones has the part: with one more whole GPU than needed, that one.
     fn fits_part(&self, stock: &Stock, lane: usize) -> bool {
         let Some(part) = self.part_beside_whole else { return true };
-        let has_it = stock.gpus_of(lane).filter(|free| *free >= part).count();
+        let has_it = stock.gpus_of(lane).iter().filter(|free| **free >= part).count();
         has_it as i64 > i64::from(self.least[WHOLE_GPUS])
     }
 

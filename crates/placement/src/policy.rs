@@ -10,6 +10,7 @@ use model::{AppId, AppVersion, GpuSlots, Scalar};
 use crate::columns::{Columns, LANES, Node, Roster, Scale, Stock};
 use crate::order::Order;
 use crate::slots::Slots;
+use crate::tally::Tally;
 use crate::typical::Typical;
 use crate::wanted::Wanted;
 use crate::{Dimension, Request, View};
@@ -79,7 +80,7 @@ pub trait Policy: Send + Sync {
     /// the least of, unless the policy knows better.
     fn gpus(&self, cx: &Context<'_>, request: &Request, node: Node<'_>) -> Option<GpuSlots> {
         let _ = cx;
-        node.free_gpus().pick(request.gpus)
+        node.pick_gpus(request.gpus)
     }
 
     /// What can be said of all scores. The engine's tests hold the policy to it.
@@ -207,8 +208,7 @@ pub(crate) struct Own<'a> {
     pub(crate) view: &'a View,
     pub(crate) app: &'a AppId,
     pub(crate) counted_since: AppVersion,
-    /// By row, sorted.
-    pub(crate) placed: &'a [(u32, u32)],
+    pub(crate) placed: &'a Tally,
     /// Filled when first asked for.
     pub(crate) rows: &'a OnceCell<Vec<(u32, u32)>>,
 }
@@ -227,8 +227,8 @@ impl<'a> Own<'a> {
                     _ => rows.push((row as u32, count)),
                 }
             }
-            for (row, count) in self.placed {
-                count_in(&mut rows, *row, *count);
+            for (row, count) in self.placed.rows() {
+                count_in(&mut rows, row, count);
             }
             rows
         })

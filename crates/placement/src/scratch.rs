@@ -3,10 +3,8 @@
 //! A scratch costs what is placed in it: it copies the blocks that it touches. Must not outlive its view.
 
 use std::cell::OnceCell;
-use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use model::{AgentId, AppId, AppVersion, Constraint, Explanation, GpuSlots};
+use model::{AgentId, AppId, AppVersion, Constraint, Explanation, GpuSlot, GpuSlots};
 
 use crate::account::{Account, account};
 use crate::blend::{self, Decider, Faulty};
@@ -15,8 +13,11 @@ use crate::choice::{Best, Question, choose};
 use crate::constraint::{Matched, Test, without_wishes};
 use crate::ledger::Ledger;
 use crate::needs::Needs;
+use crate::places::Places;
 use crate::policy::{Context, Own, count_in};
 use crate::scan::{pivot, scan};
+use crate::tally::Tally;
+use crate::wanted::Wanted;
 use crate::{Node, Request, View};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,21 +70,19 @@ enum Detail {
 pub struct Scratch<'a> {
     view: &'a View,
     ledger: Ledger<'a>,
-    /// The places of apps in `apps`.
-    places: BTreeMap<AppId, usize>,
+    /// Of apps in `apps`.
+    places: Places,
     apps: Vec<App>,
     matched: Matched,
     /// Borrowed from the view with the first decision.
     cache: Option<Box<Cache>>,
-    /// Rows that are not as in the view.
-    touched: Vec<u32>,
 }
 
 /// What is known about an app that was asked for.
 #[derive(Default)]
 struct App {
-    /// Rows of the instances placed here, sorted, and how many.
-    placed: Vec<(u32, u32)>,
+    /// The instances placed here.
+    placed: Tally,
     /// Requests of one app seldom differ; in nothing that matters here, as a rule.
     classes: Vec<Class>,
 }
@@ -105,8 +104,8 @@ pub fn place<'p>(view: &View, decider: impl Into<Decider<'p>>, seed: u64, reques
 impl<'a> Scratch<'a> {
     #[must_use]
     pub fn new(view: &'a View) -> Self {
-        let (places, apps, matched) = (BTreeMap::new(), Vec::new(), Matched::default());
-        Self { view, ledger: Ledger::new(&view.columns), places, apps, matched, cache: None, touched: Vec::new() }
+        let (places, apps, matched) = (Places::default(), Vec::new(), Matched::default());
+        Self { view, ledger: Ledger::new(&view.columns), places, apps, matched, cache: None }
     }
 
     /// Chooses an agent and takes what the request needs from it. The seed decides between equals: the same view,
@@ -165,12 +164,11 @@ impl<'a> Scratch<'a> {
     }
 
     fn place_of(&mut self, app: &AppId) -> usize {
-        if let Some(place) = self.places.get(app) {
-            return *place;
+        let place = self.places.of(app);
+        if place == self.apps.len() {
+            self.apps.push(App::default());
         }
-        self.apps.push(App::default());
-        self.places.insert(app.clone(), self.apps.len() - 1);
-        self.apps.len() - 1
+        place
     }
 
     /// Puts a decision as a question; the last argument of `answer` is the number of the state of what is asked for.
@@ -186,11 +184,15 @@ impl<'a> Scratch<'a> {
         let cache = self.cache.get_or_insert_with(|| view.cache.lend(&view.columns));
         let app = &mut self.apps[place];
         let class = app.class(view, request, &mut self.matched);
-        let (wanted, revision) = match decider.looks_at_demand(request) {
-            true => cache.wanted(&view.demand, &view.columns),
-            false => (Arc::default(), 0),
+        let (kept, fresh);
+        let (wanted, revision) = if decider.looks_at_demand(request) {
+            kept = cache.wanted(&view.demand, &view.columns);
+            (&*kept.0, kept.1)
+        } else {
+            fresh = Wanted::default();
+            (&fresh, 0)
         };
-        let cx = Context::new(seed, &view.columns.scale, request, app.own(view, request, class), &wanted);
+        let cx = Context::new(seed, &view.columns.scale, request, app.own(view, request, class), wanted);
         let (needs, tests) = (&Needs::of(request), app.classes[class].tests.as_slice());
         let (policy, blend) = match decider {
             Decider::Policy(policy) => (policy, None),
@@ -226,7 +228,6 @@ impl<'a> Scratch<'a> {
     }
 
     fn touch(&mut self, row: usize) {
-        self.touched.push(row as u32);
         if let Some(cache) = &mut self.cache {
             cache.changes.note(row);
         }
@@ -244,11 +245,7 @@ impl<'a> Scratch<'a> {
 impl Drop for Scratch<'_> {
     fn drop(&mut self) {
         let Some(mut cache) = self.cache.take() else { return };
-        self.touched.sort_unstable();
-        self.touched.dedup();
-        for row in &self.touched {
-            cache.changes.note(*row as usize);
-        }
+        self.ledger.touched().for_each(|row| cache.changes.note(row));
         self.view.cache.take_back(cache);
     }
 }
@@ -259,10 +256,10 @@ fn gpus(question: &Question<'_>, node: Node<'_>) -> GpuSlots {
     if wanted.0 <= 0 {
         return GpuSlots::none();
     }
-    let free = node.free_gpus();
-    let is_right = |slots: &GpuSlots| slots.sum() == wanted && slots.iter().all(|slot| free.of(slot.gpu) >= slot.share);
+    let is_free = |slot: GpuSlot| node.free_of_gpu(slot.gpu) >= slot.share;
+    let is_right = |slots: &GpuSlots| slots.sum() == wanted && slots.iter().all(is_free);
     let chosen = question.policy.gpus(question.cx, question.request, node).filter(is_right);
-    chosen.or_else(|| free.pick(wanted)).unwrap_or_default()
+    chosen.or_else(|| node.pick_gpus(wanted)).unwrap_or_default()
 }
 
 fn decide(
@@ -314,7 +311,7 @@ impl App {
 
     /// An instance was placed on this row.
     fn follow(&mut self, view: &View, row: usize) {
-        count_in(&mut self.placed, row as u32, 1);
+        self.placed.add(row as u32);
         for class in &mut self.classes {
             if let Some(own) = class.own.get_mut() {
                 count_in(own, row as u32, 1);
@@ -330,8 +327,7 @@ impl App {
     fn unfollow(&mut self, row: usize) {
         let has_followed = |class: &Class| class.tests.iter().any(|test| !test.is_static());
         self.classes.retain(|class| !has_followed(class));
-        if let Ok(index) = self.placed.binary_search_by_key(&(row as u32), |(row, _)| *row) {
-            uncount(&mut self.placed, index);
+        if self.placed.remove(row as u32) {
             for own in self.classes.iter_mut().filter_map(|class| class.own.get_mut()) {
                 if let Ok(index) = own.binary_search_by_key(&(row as u32), |(row, _)| *row) {
                     uncount(own, index);

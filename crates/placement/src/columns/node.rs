@@ -5,7 +5,7 @@ use model::{AgentId, Constraint, GpuSlot, GpuSlots, Scalar};
 use super::{Columns, PORTS, Roster, Stock};
 use crate::Dimension;
 use crate::constraint::Test;
-use crate::gpus::gpu_count;
+use crate::gpus::{gpu_count, pick};
 
 #[derive(Clone, Copy)]
 pub struct Node<'a> {
@@ -67,15 +67,28 @@ impl<'a> Node<'a> {
     }
 
     /// What is free of each of its GPUs, in thousandths.
-    pub fn gpu_shares(&self) -> impl Iterator<Item = i16> + 'a {
+    pub fn gpu_shares(&self) -> impl Iterator<Item = i16> + Clone + 'a {
         let count = gpu_count(self.total(Dimension::Gpus).0);
-        self.stock.gpus_of(self.lane).take(count)
+        self.stock.gpus_of(self.lane).iter().copied().take(count)
     }
 
     #[must_use]
     pub fn free_gpus(&self) -> GpuSlots {
         let slot = |(gpu, share)| GpuSlot { gpu, share: Scalar(i64::from(share)) };
         GpuSlots::new((0..).zip(self.gpu_shares()).map(slot))
+    }
+
+    /// What is free of one GPU.
+    #[must_use]
+    pub fn free_of_gpu(&self, gpu: u16) -> Scalar {
+        let free = self.gpu_shares().nth(usize::from(gpu));
+        Scalar(free.unwrap_or(0).into())
+    }
+
+    /// As [`GpuSlots::pick`] of [`Self::free_gpus`], without a list of these.
+    #[must_use]
+    pub fn pick_gpus(&self, gpus: Scalar) -> Option<GpuSlots> {
+        pick(self.gpu_shares(), gpus)
     }
 
     #[must_use]

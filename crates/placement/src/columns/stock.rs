@@ -28,8 +28,9 @@ pub(crate) struct Stock {
     pub(crate) vacancy: [u32; LANES],
     /// The part of `vacancy` that is GPUs.
     pub(crate) gpu_vacancy: [u32; LANES],
-    /// What is free of each GPU, in thousandths: by the GPU's number, for as many as an agent of the block has.
-    pub(crate) gpus: Vec<[i16; LANES]>,
+    /// What is free of each GPU, in thousandths: an agent's GPUs side by side, for as many as an agent of the block has.
+    gpus: Vec<i16>,
+    gpus_each: usize,
 }
 
 impl Stock {
@@ -39,6 +40,7 @@ impl Stock {
         vacancy: [0; LANES],
         gpu_vacancy: [0; LANES],
         gpus: Vec::new(),
+        gpus_each: 0,
     };
 
     pub(crate) fn free(&self, lane: usize) -> Amounts {
@@ -65,9 +67,7 @@ impl Stock {
         for column in &mut self.fit {
             column[lane] = 0;
         }
-        for column in &mut self.gpus {
-            column[lane] = 0;
-        }
+        self.gpus_mut(lane).fill(0);
         (self.vacancy[lane], self.gpu_vacancy[lane]) = (0, 0);
     }
 
@@ -80,42 +80,57 @@ impl Stock {
     }
 
     /// What is free of each GPU of an agent.
-    pub(crate) fn gpus_of(&self, lane: usize) -> impl Iterator<Item = i16> + '_ {
-        self.gpus.iter().map(move |column| column[lane])
+    pub(crate) fn gpus_of(&self, lane: usize) -> &[i16] {
+        &self.gpus[lane * self.gpus_each..(lane + 1) * self.gpus_each]
+    }
+
+    fn gpus_mut(&mut self, lane: usize) -> &mut [i16] {
+        &mut self.gpus[lane * self.gpus_each..(lane + 1) * self.gpus_each]
     }
 
     pub(crate) fn set_gpus(&mut self, lane: usize, free: &[i16]) {
-        if self.gpus.len() < free.len() {
-            self.gpus.resize(free.len(), [0; LANES]);
+        if self.gpus_each < free.len() {
+            self.make_room_for_gpus(free.len());
         }
-        for (gpu, column) in self.gpus.iter_mut().enumerate() {
-            column[lane] = free.get(gpu).copied().unwrap_or(0);
+        for (gpu, place) in self.gpus_mut(lane).iter_mut().enumerate() {
+            *place = free.get(gpu).copied().unwrap_or(0);
         }
         self.count_gpus(lane);
+    }
+
+    fn make_room_for_gpus(&mut self, each: usize) {
+        let mut gpus = vec![0; each * LANES];
+        for (lane, places) in gpus.chunks_exact_mut(each).enumerate() {
+            places[..self.gpus_each].copy_from_slice(self.gpus_of(lane));
+        }
+        (self.gpus, self.gpus_each) = (gpus, each);
     }
 
     pub(crate) fn take_gpus(&mut self, lane: usize, slots: &GpuSlots) {
-        for slot in slots.iter() {
-            if let Some(column) = self.gpus.get_mut(usize::from(slot.gpu)) {
-                column[lane] = (i64::from(column[lane]) - slot.share.0).clamp(0, WHOLE_GPU.0) as i16;
-            }
-        }
-        self.count_gpus(lane);
+        self.change_gpus(lane, slots, -1);
     }
 
     pub(crate) fn give_gpus_back(&mut self, lane: usize, slots: &GpuSlots) {
+        self.change_gpus(lane, slots, 1);
+    }
+
+    fn change_gpus(&mut self, lane: usize, slots: &GpuSlots, sign: i64) {
+        let gpus = self.gpus_mut(lane);
         for slot in slots.iter() {
-            if let Some(column) = self.gpus.get_mut(usize::from(slot.gpu)) {
-                column[lane] = (i64::from(column[lane]) + slot.share.0).clamp(0, WHOLE_GPU.0) as i16;
+            if let Some(free) = gpus.get_mut(usize::from(slot.gpu)) {
+                *free = (i64::from(*free) + sign * slot.share.0).clamp(0, WHOLE_GPU.0) as i16;
             }
         }
         self.count_gpus(lane);
     }
 
     fn count_gpus(&mut self, lane: usize) {
-        let whole = self.gpus_of(lane).filter(|free| i64::from(*free) >= WHOLE_GPU.0).count();
-        let share = self.gpus_of(lane).max().unwrap_or(0);
-        (self.fit[WHOLE_GPUS][lane], self.fit[GPU_SHARE][lane]) = (whole as i32, i32::from(share));
+        let (mut whole, mut share) = (0, 0);
+        for free in self.gpus_of(lane) {
+            whole += i32::from(i64::from(*free) >= WHOLE_GPU.0);
+            share = share.max(i32::from(*free));
+        }
+        (self.fit[WHOLE_GPUS][lane], self.fit[GPU_SHARE][lane]) = (whole, share);
     }
 
     pub(crate) fn weigh(&mut self, scale: &Scale) {
@@ -137,7 +152,7 @@ impl Stock {
         fresh.set_free_ports(lane, free_ports);
         fresh.set_gpus(lane, gpus);
         let derived = |stock: &Self| (stock.fits_of(lane), stock.vacancy[lane], stock.gpu_vacancy[lane]);
-        derived(&fresh) == derived(self) && fresh.gpus_of(lane).eq(self.gpus_of(lane))
+        derived(&fresh) == derived(self) && fresh.gpus_of(lane) == self.gpus_of(lane)
     }
 }
 

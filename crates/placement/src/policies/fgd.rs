@@ -30,7 +30,7 @@ impl Policy for Fgd {
     fn gpus(&self, cx: &Context<'_>, request: &Request, node: Node<'_>) -> Option<GpuSlots> {
         match best(cx.typical(), request, node) {
             (_, Some(gpu)) => Some(GpuSlots::new([GpuSlot { gpu: gpu as u16, share: request.gpus }])),
-            (_, None) => node.free_gpus().pick(request.gpus),
+            (_, None) => node.pick_gpus(request.gpus),
         }
     }
 

@@ -27,7 +27,7 @@ impl Policy for Scarcity {
     fn gpus(&self, cx: &Context<'_>, request: &Request, node: Node<'_>) -> Option<GpuSlots> {
         match least_loss(cx.slots(), request, node) {
             (_, Some(gpu)) => Some(GpuSlots::new([GpuSlot { gpu: gpu as u16, share: request.gpus }])),
-            (_, None) => node.free_gpus().pick(request.gpus),
+            (_, None) => node.pick_gpus(request.gpus),
         }
     }
 
@@ -47,7 +47,7 @@ fn least_loss(slots: &Slots, request: &Request, node: Node<'_>) -> (i64, Option<
     after.mem -= request.amount(Dimension::Mem).0.max(0);
     let (gpus, share) = gpus_wanted(request.gpus.0);
     if gpus != 1 || share == WHOLE_GPU.0 {
-        for slot in node.free_gpus().pick(Scalar(request.gpus.0)).unwrap_or_default().iter() {
+        for slot in node.pick_gpus(Scalar(request.gpus.0)).unwrap_or_default().iter() {
             after.gpus[usize::from(slot.gpu)] -= slot.share.0 as i16;
         }
         return (loss(&after), None);
