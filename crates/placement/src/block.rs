@@ -58,8 +58,8 @@ impl Block {
     fn compare<const N: usize>(&self, least: &Least, start: usize) -> [i16; N] {
         let mut ok = [-1; N];
         for (column, least) in least.needed() {
-            for (ok, level) in ok.iter_mut().zip(&self.levels[*column][start..]) {
-                *ok &= -i16::from(level >= least);
+            for (ok, level) in ok.iter_mut().zip(&self.levels[column][start..]) {
+                *ok &= -i16::from(*level >= least);
             }
         }
         ok

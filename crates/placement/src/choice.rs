@@ -10,7 +10,7 @@ use crate::cache::Cache;
 use crate::columns::{LANES, Node};
 use crate::constraint::{Test, is_static};
 use crate::demand::Shape;
-use crate::hints::Known;
+use crate::hints::Hint;
 use crate::ledger::Ledger;
 use crate::levels::Least;
 use crate::needs::Needs;
@@ -130,32 +130,20 @@ fn by_order(
     ranked.catch_up(order, changes, ledger);
     let accepts = |row: usize| !is_passed_over(row) && question.has_room(row, ledger);
     let least = Least::of(&question.needs.least);
-    let mut hint = shape.map(|shape| hints.of(shape));
-    let mut known = Known::default();
-    if let Some((still, since)) = hint.as_ref().and_then(|hint| hint.known(ranked.recent())) {
-        known = still;
-        for key in ranked.recent().fitting(since, least.and_key(still.end)) {
-            if key_of(key) < known.end && accepts(row_of(key)) {
-                known.add(key);
-            }
-        }
-    }
-    let mut found = known.few.first_from(question.pivot);
+    let mut nothing = Hint::default();
+    let hint = shape.map_or(&mut nothing, |shape| hints.of(shape));
+    hint.catch_up(ranked.recent(), &least, accepts);
+    let mut found = hint.first_from(question.pivot);
     if found.is_none() {
         // Who has less free than is needed in all cannot have room.
-        let start = if order == Order::LeastVacant { question.cx.demand().max(known.end) } else { known.end };
-        let first = ranked.runs().first(joined(start, 0), u64::MAX, &least, accepts);
-        known.end = first.map_or(u32::MAX, key_of);
-        found = first.map(|first| match row_of(first) < question.pivot {
-            true => {
-                let from = joined(key_of(first), question.pivot);
-                ranked.runs().first(from, from | u64::from(u32::MAX), &least, accepts).unwrap_or(first)
-            }
-            false => first,
-        });
-    }
-    if let Some(hint) = &mut hint {
-        hint.set(ranked.recent(), known);
+        let start = if order == Order::LeastVacant { question.cx.demand().max(hint.end()) } else { hint.end() };
+        let runs = ranked.runs();
+        found = runs.first(joined(start, 0), u64::MAX, &least, accepts);
+        hint.set_end(found.map_or(u32::MAX, key_of));
+        if let Some(first) = found.filter(|first| row_of(*first) < question.pivot) {
+            let from = joined(key_of(first), question.pivot);
+            found = runs.first(from, from | u64::from(u32::MAX), &least, accepts).or(found);
+        }
     }
     let row = row_of(found?);
     Some(Best { row, score: question.score_of(ledger.node(row)) })

@@ -60,9 +60,15 @@ pub(crate) fn pick(free: impl Iterator<Item = i16> + Clone, gpus: Scalar) -> Opt
         }
     }
     if part > 0 {
-        let fits = |slot: &GpuSlot| slot.share.0 >= part && picked.iter().all(|picked| picked.gpu != slot.gpu);
-        let best = free.filter(fits).min_by_key(|slot| slot.share)?;
-        picked.push(GpuSlot { share: Scalar(part), ..best });
+        // The idle ones below this are picked.
+        let beyond = picked.last().map_or(0, |slot: &GpuSlot| slot.gpu + 1);
+        // As one number, so that there is nothing for a processor to guess wrongly.
+        let number = |GpuSlot { gpu, share }| {
+            let fits = (share.0 >= part) & ((share < WHOLE_GPU) | (gpu >= beyond));
+            if fits { share.0 << u16::BITS | i64::from(gpu) } else { i64::MAX }
+        };
+        let best = free.map(number).min().filter(|best| *best != i64::MAX)?;
+        picked.push(GpuSlot { gpu: best as u16, share: Scalar(part) });
     }
     Some(GpuSlots::from(picked))
 }

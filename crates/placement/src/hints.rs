@@ -3,9 +3,10 @@
 //!
 //! Must not know the order.
 
-use std::hash::{Hash, Hasher};
+use std::hash::Hasher;
 
 use crate::block::{key_of, row_of};
+use crate::levels::Least;
 use crate::mixing::Mixing;
 use crate::recent::Recent;
 use crate::shapes::ShapeKey;
@@ -17,8 +18,8 @@ const WAYS: usize = 8;
 const KEPT: usize = 8;
 
 /// A few agents by their keys, sorted.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Few {
+#[derive(Debug, Default)]
+struct Few {
     keys: [u64; KEPT],
     len: usize,
 }
@@ -26,13 +27,6 @@ pub(crate) struct Few {
 impl Few {
     fn as_slice(&self) -> &[u64] {
         &self.keys[..self.len]
-    }
-
-    /// Of those that come first and are equal, the first row from `pivot` on, going round.
-    pub(crate) fn first_from(&self, pivot: usize) -> Option<u64> {
-        let first = self.as_slice().first()?;
-        let equals = self.as_slice().iter().take_while(|key| key_of(**key) == key_of(*first));
-        equals.copied().find(|key| row_of(*key) >= pivot).or(Some(*first))
     }
 
     /// Returns the last one when it is one too many.
@@ -51,48 +45,66 @@ impl Few {
         self.keys[place] = key;
         last
     }
+
+    fn retain(&mut self, keeps: impl Fn(u64) -> bool) {
+        let mut len = 0;
+        for place in 0..self.len {
+            if keeps(self.keys[place]) {
+                self.keys[len] = self.keys[place];
+                len += 1;
+            }
+        }
+        self.len = len;
+    }
 }
 
-/// Nobody with a key below `end` has room, but for these.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Known {
-    pub(crate) end: u32,
-    pub(crate) few: Few,
+/// Nobody with a key below `end` has room, but for a few.
+#[derive(Debug, Default)]
+pub(crate) struct Hint {
+    /// As of this change.
+    followed: u64,
+    end: u32,
+    few: Few,
 }
 
-impl Known {
+impl Hint {
+    /// Looks at those that have changed; `has_room` is asked about those that have what is needed as far as levels tell.
+    pub(crate) fn catch_up(&mut self, recent: &Recent, least: &Least, has_room: impl Fn(usize) -> bool) {
+        let followed = std::mem::replace(&mut self.followed, recent.end());
+        if !recent.knows(followed) {
+            (self.end, self.few.len) = (0, 0);
+            return;
+        }
+        self.few.retain(|key| !recent.has_changed(row_of(key), followed));
+        recent.for_each_fitting(followed, &least.and_key(self.end), |key| {
+            if key_of(key) < self.end && has_room(row_of(key)) {
+                self.add(key);
+            }
+        });
+    }
+
     /// One more that has room. When there are too many, less is known.
-    pub(crate) fn add(&mut self, key: u64) {
+    fn add(&mut self, key: u64) {
         if let Some(dropped) = self.few.add(key) {
             self.end = key_of(dropped);
             self.few.len = self.few.as_slice().partition_point(|key| key_of(*key) < self.end);
         }
     }
-}
 
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Hint {
-    known: Known,
-    /// As of this change.
-    followed: u64,
-}
-
-impl Hint {
-    /// What is known still, and from which change on agents have to be looked at; None when they have been forgotten.
-    pub(crate) fn known(&self, recent: &Recent) -> Option<(Known, u64)> {
-        let Self { known, followed } = *self;
-        if !recent.knows(followed) {
-            return None;
-        }
-        let mut still = Known { end: known.end, few: Few::default() };
-        for key in known.few.as_slice().iter().filter(|key| !recent.has_changed(row_of(**key), followed)) {
-            still.add(*key);
-        }
-        Some((still, followed))
+    /// Of those that come first and are equal, the first row from `pivot` on, going round; None when the first is not known.
+    pub(crate) fn first_from(&self, pivot: usize) -> Option<u64> {
+        let first = self.few.as_slice().first()?;
+        let equals = self.few.as_slice().iter().take_while(|key| key_of(**key) == key_of(*first));
+        equals.copied().find(|key| row_of(*key) >= pivot).or(Some(*first))
     }
 
-    pub(crate) fn set(&mut self, recent: &Recent, known: Known) {
-        *self = Self { known, followed: recent.end() };
+    /// Nobody with a lower key has room, but for those that are known.
+    pub(crate) const fn end(&self) -> u32 {
+        self.end
+    }
+
+    pub(crate) const fn set_end(&mut self, end: u32) {
+        self.end = end;
     }
 }
 
@@ -112,8 +124,9 @@ impl Hints {
         if self.0.is_empty() {
             self.0.resize_with(SETS, Set::default);
         }
+        // Shapes seldom differ in nothing but the rest.
         let mut hasher = Mixing::default();
-        shape.hash(&mut hasher);
+        shape.shape.amounts.iter().for_each(|amount| hasher.write_u64(amount.cast_unsigned()));
         let hash = hasher.finish();
         self.0[hash as usize % SETS].of(hash, shape)
     }

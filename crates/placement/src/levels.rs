@@ -17,8 +17,8 @@ pub(crate) struct Levels([i16; LEVELS]);
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Least {
     /// Columns and levels; of the others, nothing is needed.
-    needed: [(usize, i16); LEVELS],
-    len: usize,
+    needed: [(u8, i16); LEVELS],
+    len: u8,
 }
 
 /// Amounts below 2^11 are their own level; above, levels are as dense as their first eleven binary places tell apart.
@@ -70,12 +70,13 @@ impl Least {
     }
 
     fn push(&mut self, column: usize, level: i16) {
-        self.needed[self.len] = (column, level);
+        self.needed[usize::from(self.len)] = (column as u8, level);
         self.len += 1;
     }
 
-    pub(crate) fn needed(&self) -> &[(usize, i16)] {
-        &self.needed[..self.len]
+    /// Columns, and levels.
+    pub(crate) fn needed(&self) -> impl Iterator<Item = (usize, i16)> + '_ {
+        self.needed[..usize::from(self.len)].iter().map(|(column, level)| (usize::from(*column), *level))
     }
 }
 

@@ -101,14 +101,14 @@ impl Recent {
     }
 
     /// The keys of those that have changed from a number on, and may have what is needed; which includes a key.
-    pub(crate) fn fitting(&self, number: u64, least: Least) -> impl Iterator<Item = u64> + '_ {
-        let (first, skipped) = self.place_of(number);
-        let parts = self.parts.get(first..).unwrap_or_default().iter().enumerate();
-        let len = (self.end - self.base) as usize;
-        parts.flat_map(move |(index, block)| {
-            let start = if index == 0 { skipped } else { 0 };
-            let end = (len - (first + index) * BLOCK).min(BLOCK);
-            places(block.fitting(&least, start..end)).map(|place| block.keys[place])
-        })
+    pub(crate) fn for_each_fitting(&self, number: u64, least: &Least, mut tell: impl FnMut(u64)) {
+        let (first, mut start) = self.place_of(number);
+        let mut left = (self.end - self.base) as usize - first * BLOCK;
+        for block in self.parts.get(first..).unwrap_or_default() {
+            let fitting = block.fitting(least, start..left.min(BLOCK));
+            places(fitting).for_each(|place| tell(block.keys[place]));
+            left = left.saturating_sub(BLOCK);
+            start = 0;
+        }
     }
 }
