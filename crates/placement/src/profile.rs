@@ -65,11 +65,6 @@ impl ReadyProfile {
 
     #[must_use]
     pub fn of_policy(name: Arc<str>, policy: Arc<dyn Policy>) -> Self {
-        if policy.is_asked_at_once() {
-            let terms = vec![Term { policy, weight: 1, normalise: false }];
-            let blend = Blend::new(&*name, terms, None);
-            return Self { name, what: What::Blend(Arc::new(blend)) };
-        }
         Self { name, what: What::Policy(policy) }
     }
 

@@ -269,7 +269,7 @@ fn decide(
     wanted: u64,
     detail: Detail,
 ) -> Result<(Option<Best>, Explanation), Faulty> {
-    if question.blend.is_some() {
+    if question.blend.is_some() || question.policy.is_asked_at_once() {
         return blend::choose(question, ledger);
     }
     if detail == Detail::Short

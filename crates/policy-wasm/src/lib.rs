@@ -9,8 +9,7 @@
 //! | a module's policy | `Library::new()?.policy(name, bytes) -> Result<Arc<dyn Policy>, ModuleError>` |
 //! | limits | [`limits`] |
 //!
-//! `docs/policy-modules.md` is the page for those who write modules. A policy of a module is asked about all agents at once, so
-//! it belongs into a [`placement::Blend`], be it alone.
+//! `docs/policy-modules.md` is the page for those who write modules. A policy of a module is asked about all agents at once.
 
 mod batch;
 mod check;
