@@ -26,7 +26,7 @@ pub(super) async fn run(session: &mut Session, command: Placement) -> Result<(),
         Placement::Define(wish) => {
             let profile = read_profile(&wish.file)?;
             let changed = define(session, &profile).await?;
-            tell(session, changed, &format!("profile '{}' is {profile}", profile.name))
+            tell(session, &changed, &format!("profile '{}' is {profile}", profile.name))
         }
         Placement::Add(wish) => add(session, wish).await,
         Placement::Remove(wish) => remove(session, &wish.name).await,
@@ -64,7 +64,7 @@ async fn choose(session: &mut Session, wish: Use) -> Result<(), Failure> {
     };
     let body = UseProfile { profile, app, role };
     let changed = change(session, Method::POST, USE_PROFILE_PATH, Some(&body)).await?;
-    tell(session, changed, &text)
+    tell(session, &changed, &text)
 }
 
 async fn define(session: &Session, profile: &Profile) -> Result<Changed, Failure> {
@@ -78,14 +78,14 @@ async fn add(session: &mut Session, wish: Add) -> Result<(), Failure> {
     let of_file = file.file_stem().and_then(|stem| stem.to_str()).map(ToOwned::to_owned);
     let name = name.or(of_file).ok_or_else(|| wrong("has no name that a module could have: give --name".to_owned()))?;
     let changed: Changed = session.client.upload(&path_of(MODULES_PATH, &name)?, &bytes).await?;
-    tell(session, changed, &format!("module '{name}' can decide; try it with `bayplan placement shadow {name}`"))
+    tell(session, &changed, &format!("module '{name}' can decide; try it with `bayplan placement shadow {name}`"))
 }
 
 async fn remove(session: &mut Session, name: &str) -> Result<(), Failure> {
     let list: PolicyList = session.client.get(POLICIES_PATH, &[]).await?;
     let below = if list.modules.iter().any(|module| module.name == name) { MODULES_PATH } else { PROFILES_PATH };
     let changed = change(session, Method::DELETE, &path_of(below, name)?, None::<&()>).await?;
-    tell(session, changed, &format!("'{name}' is removed"))
+    tell(session, &changed, &format!("'{name}' is removed"))
 }
 
 async fn shadow(session: &mut Session, wish: ShadowOf) -> Result<(), Failure> {
@@ -102,7 +102,7 @@ async fn shadow(session: &mut Session, wish: ShadowOf) -> Result<(), Failure> {
         None => "nothing decides in the shadow".to_owned(),
     };
     let changed = change(session, Method::PUT, SHADOW_PATH, Some(&UseShadow { profile })).await?;
-    tell(session, changed, &text)
+    tell(session, &changed, &text)
 }
 
 /// A name has no slash: that would be another path.
@@ -123,9 +123,9 @@ async fn change<T: Serialize + Sync>(
     session.client.call(Call { method, path, query: &[], body: body.as_ref().map(Body::Json) }).await
 }
 
-fn tell(session: &mut Session, changed: Changed, text: &str) -> Result<(), Failure> {
+fn tell(session: &mut Session, changed: &Changed, text: &str) -> Result<(), Failure> {
     if session.out.is_json() {
-        return session.out.document(&changed);
+        return session.out.document(changed);
     }
     let when = match changed.changed {
         true => format!("since record {}", changed.seq),

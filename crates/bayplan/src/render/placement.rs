@@ -74,16 +74,15 @@ fn packing(report: &ShadowReportView) -> String {
     let percent = |share: f64| format!("{:.2} %", share * 100.0);
     let in_use = |packing: &PackingView| format!("{} of {}", packing.agents_in_use, packing.agents);
     table.row(["agents in use".into(), in_use(&report.live).into(), in_use(&report.shadow).into()]);
-    let shares: [(&str, fn(&PackingView) -> f64); 5] = [
-        ("cpus taken", |packing| packing.cpus),
-        ("memory taken", |packing| packing.mem),
-        ("disk taken", |packing| packing.disk),
-        ("GPUs taken", |packing| packing.gpus),
-        ("free GPUs in useless pieces", |packing| packing.fragmented),
-    ];
-    for (name, share) in shares {
-        table.row([name.into(), percent(share(&report.live)).into(), percent(share(&report.shadow)).into()]);
-    }
+    let mut shares = |name: &str, live: f64, shadow: f64| {
+        table.row([name.to_owned().into(), percent(live).into(), percent(shadow).into()]);
+    };
+    let (live, shadow) = (&report.live, &report.shadow);
+    shares("cpus taken", live.cpus, shadow.cpus);
+    shares("memory taken", live.mem, shadow.mem);
+    shares("disk taken", live.disk, shadow.disk);
+    shares("GPUs taken", live.gpus, shadow.gpus);
+    shares("free GPUs in useless pieces", live.fragmented, shadow.fragmented);
     table.render(None)
 }
 

@@ -72,6 +72,6 @@ pub(crate) fn chosen(text: &str, view: &View) -> Result<u32, String> {
     match Scratch::new(view).place(&alone(module(text)), 0, &small()) {
         Outcome::Placed(placed) => Ok(placed.agent.0),
         Outcome::Nowhere(explanation) => panic!("{explanation}"),
-        Outcome::Faulty(fault) => Err(fault.0),
+        Outcome::Faulty(fault) => Err(fault.reason),
     }
 }

@@ -110,7 +110,7 @@ fn a_fault_is_that_of_one_decision() {
     let with_ports = request("web", [1_000, 1, 0, 0], 1);
     for _ in 0..3 {
         let Outcome::Faulty(fault) = scratch.place(&module, 0, &with_ports) else { panic!("it divides by zero") };
-        assert_eq!(fault.0, "it divided by zero");
+        assert_eq!(fault.reason, "it divided by zero");
     }
     assert!(matches!(scratch.place(&module, 0, &small()), Outcome::Placed(_)));
     for _ in 0..3 {
@@ -125,6 +125,6 @@ fn a_module_that_failed_leaves_nothing_behind() {
     // Each instance reserves 4 GiB of addresses, and no process has as many as all of these together.
     for _ in 0..33_000 {
         let Outcome::Faulty(fault) = scratch.place(&module, 0, &small()) else { panic!("it gives up") };
-        assert_eq!(fault.0, "it gave up: it came to an `unreachable` instruction");
+        assert_eq!(fault.reason, "it gave up: it came to an `unreachable` instruction");
     }
 }
