@@ -2,6 +2,7 @@
 
 mod accounts;
 mod agreement;
+mod churn;
 mod cluster;
 mod constraints;
 mod laws;
