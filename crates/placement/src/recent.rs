@@ -15,8 +15,9 @@ pub(crate) struct Standing {
 
 #[derive(Debug)]
 pub(crate) struct Recent {
-    /// The number of the first change that is remembered. Numbers begin with 1, and so do the numbers of blocks.
+    /// The number of the first change that is remembered, where a part begins. No change has the number 0.
     base: u64,
+    /// The number of the next.
     end: u64,
     parts: Vec<Block>,
     /// By row, the number of its last change.
