@@ -60,9 +60,9 @@ pub(crate) struct Cache {
     generation: u64,
     /// The names of policies that have decided, by their number.
     policies: Vec<Box<str>>,
-    pub(crate) orders: Vec<(Order, Ranked)>,
+    /// With where requests found theirs.
+    orders: Vec<(Order, Ranked, Hints)>,
     pub(crate) shapes: Shapes,
-    pub(crate) hints: Hints,
     /// The revisions of the demand and of the agents that `wanted` is made from.
     wanted_of: Option<(u64, u64)>,
     wanted: Arc<Wanted>,
@@ -76,7 +76,6 @@ impl Cache {
             self.generation = columns.generation;
             self.orders.clear();
             self.shapes.clear();
-            self.hints = Hints::default();
             self.wanted_of = None;
         }
     }
@@ -94,7 +93,7 @@ impl Cache {
 
     pub(crate) fn check(&mut self, ledger: &Ledger<'_>) -> Vec<String> {
         let Self { changes, orders, .. } = self;
-        let check = |(order, ranked): &mut (Order, Ranked)| {
+        let check = |(order, ranked, _): &mut (Order, Ranked, Hints)| {
             ranked.catch_up(*order, changes, ledger);
             ranked.check(*order, ledger)
         };
@@ -111,11 +110,12 @@ impl Cache {
 
     /// The agents in an order, as of the last time that somebody asked, what has changed since, and where requests found theirs.
     pub(crate) fn order(&mut self, order: Order) -> (&mut Ranked, &Changes, &mut Hints) {
-        let index = self.orders.iter().position(|(known, _)| *known == order).unwrap_or_else(|| {
-            self.orders.push((order, Ranked::default()));
+        let index = self.orders.iter().position(|(known, ..)| *known == order).unwrap_or_else(|| {
+            self.orders.push((order, Ranked::default(), Hints::default()));
             self.orders.len() - 1
         });
-        (&mut self.orders[index].1, &self.changes, &mut self.hints)
+        let (_, ranked, hints) = &mut self.orders[index];
+        (ranked, &self.changes, hints)
     }
 }
 

@@ -6,6 +6,7 @@ use crate::levels::{Least, Levels};
 
 /// So many changes are remembered, and half of them when they become more.
 const BLOCKS_KEPT: usize = 16;
+
 /// An agent in an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Standing {
