@@ -114,7 +114,7 @@ prop_compose! {
     fn app()(
         (id, invocation, instances, resources) in (app_id(), invocation(), 0..=100_000_u32, resources()),
         (docker, ports, require) in (option::of(docker()), ports(), any::<bool>()),
-        (user, env, labels) in (option::of("[a-z]{1,8}"), texts(), texts()),
+        (user, role, env, labels) in (option::of("[a-z]{1,8}"), option::of("[a-zA-Z][a-z_-]{0,8}"), texts(), texts()),
         (constraints, dependencies) in (constraints(), vec(app_id(), 0..3)),
         (backoff, kill_grace_ms) in (backoff(), 0..100_000_u64),
     ) -> AppSpec {
@@ -130,6 +130,7 @@ prop_compose! {
         AppSpec {
             id, invocation, instances, resources, user, env, labels, require_ports, constraints, dependencies, backoff,
             kill_grace_ms,
+            role: role.map(Into::into),
             container: docker.map(Container::Docker),
             ports: suited(ports, network, require_ports),
         }

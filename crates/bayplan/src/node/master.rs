@@ -226,6 +226,16 @@ fn machine_name() -> String {
     if name.is_empty() { "localhost".to_owned() } else { name.to_owned() }
 }
 
+/// The name of what decides, and its meaning where a file has it.
+fn placement(wish: Option<&str>) -> Result<(Option<String>, Option<Arc<Profile>>), Failure> {
+    let Some(wish) = wish else { return Ok((None, None)) };
+    if !is_file(wish) {
+        return Ok((Some(wish.to_owned()), None));
+    }
+    let profile = read_profile(wish.as_ref())?;
+    Ok((Some(profile.name.to_string()), Some(Arc::new(profile))))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -238,14 +248,4 @@ mod tests {
         assert_eq!(at(Some("::2"), "[::]:5050"), "[::2]:5050");
         assert_eq!(at(None, "0.0.0.0:5050"), format!("{}:5050", machine_name()));
     }
-}
-
-/// The name of what decides, and its meaning where a file has it.
-fn placement(wish: Option<&str>) -> Result<(Option<String>, Option<Arc<Profile>>), Failure> {
-    let Some(wish) = wish else { return Ok((None, None)) };
-    if !is_file(wish) {
-        return Ok((Some(wish.to_owned()), None));
-    }
-    let profile = read_profile(wish.as_ref())?;
-    Ok((Some(profile.name.to_string()), Some(Arc::new(profile))))
 }

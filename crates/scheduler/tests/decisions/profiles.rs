@@ -195,7 +195,7 @@ fn a_module_that_fails_is_disabled_in_the_record_and_the_default_decides() {
     assert_eq!(place_of(&cluster, "/good"), told("c", "mine"));
     cluster.deploy(of_role(app("bad", 3), "mine"));
     let decided = |task: &model::Task| task.explanation.as_ref().map(|explanation| explanation.policy.clone());
-    let by: Vec<_> = cluster.tasks("/bad").iter().filter_map(|task| decided(task)).collect();
+    let by: Vec<_> = cluster.tasks("/bad").iter().filter_map(decided).collect();
     assert_eq!(by, ["best-fit", "best-fit", "best-fit"]);
     let module = cluster.world.state.modules.get("last").expect("it is kept");
     assert_eq!(module.disabled.as_deref(), Some("it ran out of fuel"));
