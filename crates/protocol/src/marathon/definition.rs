@@ -27,7 +27,7 @@ pub struct AppDefinition {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
     /// For which apps together a placement profile may be chosen.
-    #[serde(default = "default_role", skip_serializing_if = "is_default_role")]
+    #[serde(default = "default_role")]
     pub role: String,
     #[serde(default)]
     pub env: BTreeMap<String, String>,
@@ -195,10 +195,6 @@ pub(crate) const DEFAULT_KILL_GRACE_MS: u64 = 3_000;
 
 fn default_role() -> String {
     DEFAULT_ROLE.to_owned()
-}
-
-fn is_default_role(role: &str) -> bool {
-    role == DEFAULT_ROLE
 }
 
 const fn default_instances() -> u32 {
