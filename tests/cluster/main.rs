@@ -6,6 +6,7 @@ mod agents;
 mod constraints;
 mod dependencies;
 mod docker;
+mod explain;
 mod failover;
 mod frameworks;
 mod full_disk;

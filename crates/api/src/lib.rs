@@ -14,6 +14,7 @@
 
 pub mod auth;
 mod error;
+pub mod explained;
 pub mod forward;
 mod guard;
 pub mod marathon;

@@ -5,6 +5,7 @@
 
 mod agents;
 mod events;
+mod explain;
 mod files;
 mod leader;
 mod look;
@@ -19,6 +20,7 @@ use axum::routing::{delete, get, post, put};
 use master::Handle;
 use model::LeaderAddresses;
 use protocol::agent::{STATUS_PATH as AGENT_STATUS_PATH, SUBSCRIBE_PATH};
+use protocol::explain::{EXPLANATION, WHY_NOT_PATH};
 use protocol::operator::{
     AGENTS_PATH, APPS_PATH, EVENTS_PATH, HAND_OVER_PATH, HEALTH_PATH, LEADER_PATH, METRICS_PATH, MODULES_PATH,
     POLICIES_PATH, PROFILES_PATH, SHADOW_PATH, STATUS_PATH, TASKS_PATH, USE_PROFILE_PATH,
@@ -57,6 +59,8 @@ pub fn router(operator: Operator) -> Router {
         .route(TASKS_PATH, get(look::tasks))
         .route(&format!("{TASKS_PATH}/{{task}}"), get(look::task))
         .route(&format!("{TASKS_PATH}/{{task}}/files/{{file}}"), get(files::read))
+        .route(&format!("{TASKS_PATH}/{{task}}/{EXPLANATION}"), get(explain::task))
+        .route(WHY_NOT_PATH, get(explain::why_not))
         .route(EVENTS_PATH, get(events::records))
         .route(LEADER_PATH, get(leader::show))
         .route(HAND_OVER_PATH, post(leader::hand_over))

@@ -5,7 +5,9 @@
 pub(crate) mod app;
 pub(crate) mod bench;
 pub(crate) mod cluster;
+pub(crate) mod compare;
 mod duration;
+pub(crate) mod explain;
 pub(crate) mod log;
 pub(crate) mod log_commands;
 pub(crate) mod look;
@@ -34,6 +36,8 @@ Examples:
   bayplan leader                             which master leads, and which follow
   bayplan app deploy my-app.json --wait      create or change an app, and see it through
   bayplan events --follow                    everything that happens, as it happens
+  bayplan explain TASK                       why a task is where it is
+  bayplan why-not my-app h3                  what keeps another instance off an agent
 
 Exit status:
   0  done
@@ -100,6 +104,8 @@ pub(crate) enum Command {
     Events(look::Events),
     Status(look::Status),
     Leader(look::Leader),
+    Explain(explain::Explain),
+    WhyNot(explain::WhyNot),
     #[command(subcommand)]
     Placement(Box<placement::Placement>),
     Sim(Box<sim::Sim>),

@@ -1,8 +1,10 @@
 //! The commands that ask a running cluster for something, through its operator port only.
 
 mod app;
+pub(crate) mod compare;
 pub(crate) mod definition;
 mod events;
+mod explain;
 mod leader;
 pub(crate) mod log;
 mod look;
@@ -41,6 +43,8 @@ pub(crate) async fn run(command: Command, global: Global) -> Result<(), Failure>
         },
         Command::Placement(command) => placement::run(&mut session, *command).await,
         Command::Events(events) => events::run(&mut session, events).await,
+        Command::Explain(wish) => explain::task(&mut session, wish).await,
+        Command::WhyNot(wish) => explain::why_not(&mut session, wish).await,
         Command::Status(_) => look::status(&mut session).await,
         Command::Leader(command) => leader::run(&mut session, command).await,
         Command::Dev(_) | Command::Master(_) | Command::Sim(_) | Command::Bench(_) | Command::Log(_) => {

@@ -3,7 +3,9 @@
 pub(crate) mod agents;
 pub(crate) mod apps;
 pub(crate) mod bench;
+pub(crate) mod compare;
 pub(crate) mod event;
+pub(crate) mod explanation;
 pub(crate) mod leader;
 pub(crate) mod packing;
 pub(crate) mod placement;
@@ -14,6 +16,7 @@ mod table;
 pub(crate) mod tasks;
 pub(crate) mod time;
 pub(crate) mod waiting;
+pub(crate) mod why_not;
 
 pub(crate) use table::{Align, Cell, Table};
 

@@ -3,7 +3,7 @@
 use std::sync::{Arc, RwLockReadGuard};
 use std::time::Duration;
 
-use model::{CommandKind, Epoch, Position, Principal, Record, Seq, Timestamp, Tip};
+use model::{CommandKind, Epoch, Position, Principal, Record, Seq, TaskId, Timestamp, Tip};
 use protocol::agent::{Acknowledgement, AgentEvent, StatusReport, Subscribe};
 use scheduler::Rejection;
 use state::State;
@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 
 use crate::batch::Submission;
+use crate::explaining::{ExplainError, ExplainedTask, Explaining, WhyNotNow};
 use crate::feed::Feed;
 use crate::metrics::Load;
 use crate::node::Order;
@@ -107,6 +108,7 @@ pub struct Handle {
     pub(crate) reads: Arc<Reads>,
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) streams: RecordStreams,
+    pub(crate) explaining: Explaining,
     pub(crate) tasks: Tasks,
 }
 
@@ -213,6 +215,19 @@ impl Handle {
     #[must_use]
     pub fn records(&self, from: Seq, follow: Follow) -> mpsc::Receiver<Result<Arc<Record>, StreamError>> {
         self.streams.open(from, follow)
+    }
+
+    /// Why a task is where it is: the whole account of that decision, at that moment. The log is folded for it.
+    pub async fn explain(&self, task: TaskId) -> Result<ExplainedTask, ExplainError> {
+        let is_known = self.read().tasks.contains(&task);
+        self.explaining.task(task, is_known).await
+    }
+
+    /// Why an instance of an app, or a task if it were placed anew, would not go to an agent, as the cluster is now; and how
+    /// many of `count` would fit there.
+    pub async fn why_not(&self, what: String, agent: String, count: u32) -> Result<WhyNotNow, ExplainError> {
+        let state = self.read().clone();
+        self.explaining.why_not(state, what, agent, count).await
     }
 
     /// Opens an agent's session; an earlier one of the same agent ends.

@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::DropGuard;
 
 use crate::config::{Config, Standby};
+use crate::explaining::Explaining;
 use crate::feed::Feed;
 use crate::folding::{Folded, fold};
 use crate::handle::{Handle, SubmitError};
@@ -132,6 +133,7 @@ pub async fn start<L: EventLog>(log: Arc<L>, config: Config) -> Result<(Handle, 
         reads: Arc::clone(&reads),
         sessions: Arc::clone(&sessions),
         streams: RecordStreams::over(Arc::clone(&log), tasks.clone()),
+        explaining: Explaining::over(Arc::clone(&log), config.policies.clone()),
         tasks: tasks.clone(),
     };
     if let Some(Standby { heartbeat, .. }) = config.standby {

@@ -64,6 +64,14 @@ impl GpuSlots {
         Scalar(self.iter().fold(0, |sum, slot| sum.saturating_add(slot.share.0)))
     }
 
+    /// The most that one task could get: whole GPUs, and the largest share beside them.
+    #[must_use]
+    pub fn most_for_one(&self) -> Scalar {
+        let whole = self.iter().filter(|slot| slot.share >= WHOLE_GPU).count() as i64;
+        let part = self.iter().map(|slot| slot.share).filter(|share| *share < WHOLE_GPU).max();
+        WHOLE_GPU.times(whole).plus(part.unwrap_or_default())
+    }
+
     #[must_use]
     pub fn union(&self, other: &Self) -> Self {
         Self::new(self.iter().chain(other.iter()))

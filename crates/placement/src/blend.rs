@@ -11,7 +11,7 @@ use model::{Explanation, Filter, Filtered};
 use crate::Node;
 use crate::choice::{Best, Question};
 use crate::ledger::Ledger;
-use crate::policy::{Assessment, Fault, Policy, Ranking, Score};
+use crate::policy::{Assessment, Fault, Policy, Ranking, Score, Verdict};
 use crate::scan::{feasible, mix};
 
 pub struct Blend {
@@ -201,6 +201,21 @@ fn assess(
     }
     let is_left = assessments.iter().map(|assessment| matches!(assessment, Assessment::Scored(_))).collect();
     Ok((is_left, scores))
+}
+
+/// Why what decides would not have a request on one agent, which passes all other filters.
+pub(crate) fn refusal(question: &Question<'_>, row: usize, ledger: &Ledger<'_>) -> Result<Option<String>, Faulty> {
+    let verdict = |policy: &dyn Policy| policy.filter(question.cx, question.request, ledger.node(row));
+    for policy in question.filters() {
+        if let Verdict::Refused(reason) = verdict(policy) {
+            return Ok(Some(reason.to_owned()));
+        }
+    }
+    let mut refused = Vec::new();
+    for term in question.terms().filter(|term| term.policy.is_asked_at_once()) {
+        assess(term, question, ledger, &[row as u32], &mut refused)?;
+    }
+    Ok(refused.first().map(|(_, reason)| (*reason).to_owned()))
 }
 
 fn only<T: Copy>(values: &[T], is_left: &[bool]) -> Vec<T> {

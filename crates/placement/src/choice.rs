@@ -1,7 +1,7 @@
 //! How an agent is chosen: by the fastest way that the policy's [`Ranking`] allows. All ways give the same answer as a look
 //! at every agent, which is [`scan`](crate::scan::scan).
 
-use model::WHOLE_GPU;
+use model::{GpuSlot, GpuSlots, WHOLE_GPU};
 
 use crate::Request;
 use crate::blend::{Blend, Term, Weight};
@@ -55,6 +55,18 @@ impl<'a> Question<'a> {
     /// The policies whose filters are asked one agent at a time.
     pub(crate) fn filters(&self) -> impl Iterator<Item = &'a dyn Policy> {
         self.terms().map(|term| term.policy).filter(|policy| !policy.is_asked_at_once())
+    }
+
+    /// Which GPUs the request gets on the chosen agent. What a policy says counts only when it is what was asked for, and free.
+    pub(crate) fn gpus(&self, node: Node<'_>) -> GpuSlots {
+        let wanted = self.request.gpus;
+        if wanted.0 <= 0 {
+            return GpuSlots::none();
+        }
+        let is_free = |slot: GpuSlot| node.free_of_gpu(slot.gpu) >= slot.share;
+        let is_right = |slots: &GpuSlots| slots.sum() == wanted && slots.iter().all(is_free);
+        let chosen = self.policy.gpus(self.cx, self.request, node).filter(is_right);
+        chosen.or_else(|| node.pick_gpus(wanted)).unwrap_or_default()
     }
 
     /// What does not change while a row's free resources do.

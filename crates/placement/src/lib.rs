@@ -34,6 +34,7 @@ mod fields;
 mod fragmentation;
 mod gpus;
 mod hints;
+mod lacking;
 mod ledger;
 mod levels;
 mod mixing;
@@ -63,6 +64,7 @@ pub use constraint::{ConstraintError, PATTERN_SIZE_LIMIT, validate_constraint};
 pub use demand::{Demand, Shape};
 pub use fragmentation::Fragmentation;
 pub use gpus::MAX_GPUS;
+pub use lacking::{Lack, Wishes};
 pub use order::Order;
 pub use policies::{
     BestFit, BestFitGpu, DotProduct, Fgd, FirstFit, GpuPacking, L2NormGreedy, POLICIES, Scarcity, WorstFit, by_name,

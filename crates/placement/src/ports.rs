@@ -28,6 +28,11 @@ impl AgentPorts {
         &self.free
     }
 
+    /// Whether it is one that tasks may be given.
+    pub(crate) fn has(&self, port: u16) -> bool {
+        self.all.contains(port)
+    }
+
     pub(crate) fn taken(&self) -> &PortRanges {
         &self.taken
     }

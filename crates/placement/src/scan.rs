@@ -56,11 +56,16 @@ pub(crate) fn scan(question: &Question<'_>, ledger: &Ledger<'_>) -> Found {
     Found { best: scan.best, explanation: scan.explain() }
 }
 
-/// The row at which the order of equals begins: of an id that the seed chooses between the lowest and the highest.
+/// The row at which the order of equals begins.
 pub(crate) fn pivot(columns: &Columns, seed: u64) -> usize {
-    let Some((lowest, highest)) = columns.id_bounds() else { return 0 };
+    first_in_turn(columns, seed).map_or(0, |agent| columns.first_row_from(agent))
+}
+
+/// The id from which on equals have their turn: one that the seed chooses between the lowest and the highest.
+pub(crate) fn first_in_turn(columns: &Columns, seed: u64) -> Option<AgentId> {
+    let (lowest, highest) = columns.id_bounds()?;
     let span = u64::from(highest.0 - lowest.0) + 1;
-    columns.first_row_from(AgentId(lowest.0 + (mix(seed) % span) as u32))
+    Some(AgentId(lowest.0 + (mix(seed) % span) as u32))
 }
 
 /// Neighbouring seeds become unrelated; 0 stays 0.

@@ -4,7 +4,7 @@
 
 use std::cell::OnceCell;
 
-use model::{AgentId, AppId, AppVersion, Constraint, Explanation, GpuSlot, GpuSlots};
+use model::{AgentId, AppId, AppVersion, Constraint, Explanation, GpuSlots};
 
 use crate::account::{Account, account};
 use crate::blend::{self, Decider, Faulty};
@@ -18,7 +18,7 @@ use crate::policy::{Context, Own, count_in};
 use crate::scan::{pivot, scan};
 use crate::tally::Tally;
 use crate::wanted::Wanted;
-use crate::{Node, Request, View};
+use crate::{Request, View};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Placed {
@@ -150,20 +150,30 @@ impl<'a> Scratch<'a> {
             {
                 (best, explanation) = decide(&Question { tests: &tests, ..*question })?;
             }
-            Ok((best.map(|best| (best.row, gpus(question, ledger.node(best.row)))), explanation))
+            Ok((best.map(|best| (best.row, question.gpus(ledger.node(best.row)))), explanation))
         });
         let (best, explanation) = match decided {
             Ok(decided) => decided,
             Err(fault) => return Outcome::Faulty(fault),
         };
         let Some((row, gpu_slots)) = best else { return Outcome::Nowhere(explanation) };
-        self.apps[place].follow(view, row);
-        let host_ports = self.ledger.take(row, request, &gpu_slots);
-        self.touch(row);
+        let host_ports = self.take(place, row, request, &gpu_slots);
         Outcome::Placed(Placed { agent: view.columns.agent_at(row), host_ports, gpu_slots, explanation })
     }
 
-    fn place_of(&mut self, app: &AppId) -> usize {
+    /// Takes what the request needs, and returns its host ports.
+    pub(crate) fn take(&mut self, place: usize, row: usize, request: &Request, gpu_slots: &GpuSlots) -> Vec<u16> {
+        self.apps[place].follow(self.view, row);
+        let host_ports = self.ledger.take(row, request, gpu_slots);
+        self.touch(row);
+        host_ports
+    }
+
+    pub(crate) fn row_of(&self, agent: AgentId) -> Option<usize> {
+        self.view.columns.row_of(agent)
+    }
+
+    pub(crate) fn place_of(&mut self, app: &AppId) -> usize {
         let place = self.places.of(app);
         if place == self.apps.len() {
             self.apps.push(App::default());
@@ -172,7 +182,7 @@ impl<'a> Scratch<'a> {
     }
 
     /// Puts a decision as a question; the last argument of `answer` is the number of the state of what is asked for.
-    fn ask<T>(
+    pub(crate) fn ask<T>(
         &mut self,
         place: usize,
         decider: Decider<'_>,
@@ -248,18 +258,6 @@ impl Drop for Scratch<'_> {
         self.ledger.touched().for_each(|row| cache.changes.note(row));
         self.view.cache.take_back(cache);
     }
-}
-
-/// Which GPUs a request gets on the chosen agent. What a policy says counts only when it is what was asked for, and free.
-fn gpus(question: &Question<'_>, node: Node<'_>) -> GpuSlots {
-    let wanted = question.request.gpus;
-    if wanted.0 <= 0 {
-        return GpuSlots::none();
-    }
-    let is_free = |slot: GpuSlot| node.free_of_gpu(slot.gpu) >= slot.share;
-    let is_right = |slots: &GpuSlots| slots.sum() == wanted && slots.iter().all(is_free);
-    let chosen = question.policy.gpus(question.cx, question.request, node).filter(is_right);
-    chosen.or_else(|| node.pick_gpus(wanted)).unwrap_or_default()
 }
 
 fn decide(

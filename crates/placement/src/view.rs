@@ -142,6 +142,12 @@ impl View {
         self.offers.get(&offer).map(|offer| offer.agent)
     }
 
+    /// Of agents with equal scores, the first one from this id on is chosen, going round. None without agents.
+    #[must_use]
+    pub fn first_in_turn(&self, seed: u64) -> Option<AgentId> {
+        crate::scan::first_in_turn(&self.columns, seed)
+    }
+
     /// How many rows a scan looks at: more than there are agents while rows of removed ones remain.
     #[must_use]
     pub fn rows(&self) -> usize {

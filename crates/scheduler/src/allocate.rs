@@ -14,6 +14,7 @@ use state::State;
 
 use crate::World;
 use crate::draft::Draft;
+use crate::explain::Asked;
 use crate::shares::{Queue, services_first};
 
 /// How many tasks one allocation launches at most; the next one follows at once. It bounds the size of a record.
@@ -149,12 +150,17 @@ impl Draft<'_> {
                 return app.waiting.clone();
             }
             let seed = self.command.seed.wrapping_add(cycle.launches.len() as u64);
-            let mut outcome = cycle.scratch.place(&profile, seed, &request);
-            while let Outcome::Faulty(fault) = outcome {
-                self.disable(fault);
+            let outcome = loop {
+                if let Some(observer) = &mut self.observer {
+                    let asked = Asked { app: &app.spec.id, nth: placed, profile: &profile, seed, request: &request };
+                    observer(&asked, &mut cycle.scratch);
+                }
+                match cycle.scratch.place(&profile, seed, &request) {
+                    Outcome::Faulty(fault) => self.disable(fault),
+                    outcome => break outcome,
+                }
                 profile = self.deciding_for(app);
-                outcome = cycle.scratch.place(&profile, seed, &request);
-            }
+            };
             match outcome {
                 Outcome::Placed(mut found) => {
                     name(&mut found.explanation, &profile);
@@ -164,7 +170,7 @@ impl Draft<'_> {
                     name(&mut explanation, &profile);
                     return waiting(missing - placed, WaitingCause::NothingFits { explanation });
                 }
-                Outcome::Faulty(_) => unreachable!("what is faulty is disabled, and what is built in is not faulty"),
+                Outcome::Faulty(_) => unreachable!("what is faulty was disabled"),
             }
         }
         None

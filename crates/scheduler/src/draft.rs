@@ -5,6 +5,7 @@ use std::sync::Arc;
 use model::{ClusterId, Command, Event, LeaderAddresses, OfferId, Profile, Timestamp};
 use state::State;
 
+use crate::explain::Observer;
 use crate::{DEFAULT_PLACEMENT_POLICY, Policies, Rejection, World};
 
 pub(crate) struct Draft<'a> {
@@ -12,6 +13,8 @@ pub(crate) struct Draft<'a> {
     pub(crate) command: &'a Command,
     pub(crate) policies: &'a Policies,
     pub(crate) events: Vec<Event>,
+    /// Who watches, if anybody does.
+    pub(crate) observer: Option<&'a mut Observer<'a>>,
     /// Modules that this very decision disables.
     pub(crate) disabled: Vec<Arc<str>>,
     ids_made: u64,
@@ -19,9 +22,14 @@ pub(crate) struct Draft<'a> {
 }
 
 impl<'a> Draft<'a> {
-    pub(crate) fn new(world: &'a World, command: &'a Command, policies: &'a Policies) -> Self {
+    pub(crate) fn new(
+        world: &'a World,
+        command: &'a Command,
+        policies: &'a Policies,
+        observer: Option<&'a mut Observer<'a>>,
+    ) -> Self {
         let (events, disabled) = (Vec::new(), Vec::new());
-        Self { world, command, policies, events, disabled, ids_made: 0, offers_made: 0 }
+        Self { world, command, policies, events, observer, disabled, ids_made: 0, offers_made: 0 }
     }
 
     pub(crate) fn state(&self) -> &'a State {

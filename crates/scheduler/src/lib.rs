@@ -10,9 +10,11 @@ mod allocate;
 mod apps;
 mod backoff;
 mod book;
+mod compare;
 mod dependencies;
 mod deployments;
 mod draft;
+mod explain;
 mod frameworks;
 mod offers;
 mod profiles;
@@ -21,6 +23,7 @@ mod service_ports;
 mod shadow;
 mod shares;
 mod tasks;
+mod why_not;
 
 use model::{Command, CommandKind, Event, Record};
 use placement::View;
@@ -28,10 +31,14 @@ use state::State;
 
 pub use allocate::LAUNCHES_PER_ALLOCATION;
 pub use book::Book;
+pub use compare::{Comparison, FirstDifference, Sums};
+pub use explain::{Again, Asked, Explained, Observer, Unexplained, explain};
 pub use offers::{DEFAULT_OFFER_TIMEOUT_MS, OFFERS_PER_ALLOCATION};
 pub use profiles::{MAX_CHOICES, MAX_MODULE_BYTES, MAX_MODULES, MAX_PROFILES, Modules, Policies, profile_of};
 pub use rejection::Rejection;
 pub use shadow::{Difference, Packing, Shadow, ShadowCounts};
+
+pub use why_not::{COUNT_LIMIT, Change, Unasked, WhyNot, why_not};
 
 use draft::Draft;
 
@@ -70,7 +77,17 @@ impl World {
 
 /// The events that carry a command out; none when there is nothing to do.
 pub fn decide(world: &World, command: &Command, policies: &Policies) -> Result<Vec<Event>, Rejection> {
-    let mut draft = Draft::new(world, command, policies);
+    decide_observed(world, command, policies, None)
+}
+
+/// The same, watched by somebody who wants to know how it comes about; it makes no difference to the events.
+pub fn decide_observed<'a>(
+    world: &'a World,
+    command: &'a Command,
+    policies: &'a Policies,
+    observer: Option<&'a mut Observer<'a>>,
+) -> Result<Vec<Event>, Rejection> {
+    let mut draft = Draft::new(world, command, policies, observer);
     match &command.kind {
         CommandKind::StartEpoch { cluster, leader, addresses, placement_policy, profile } => {
             draft.start_epoch(cluster, leader, addresses.as_ref(), placement_policy.as_deref(), profile.as_ref())?;

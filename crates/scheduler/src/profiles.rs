@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use model::{App, Event, Module, ModuleBytes, Profile, ProfileScope, validate_role};
+use model::{App, AppSpec, Event, Module, ModuleBytes, Profile, ProfileScope, validate_role};
 use placement::{Faulty, Policy, ReadyProfile, is_reserved, validate_name, validate_profile};
 use state::State;
 
@@ -60,6 +60,23 @@ impl Policies {
         ready.ok_or_else(|| format!("profile '{name}' has no terms"))
     }
 
+    /// What decides for an app: its own profile, or its role's, or the cluster's; where that cannot, or names a module that is
+    /// `disabled`, the cluster's, and at last the one that always can.
+    pub(crate) fn deciding_for(&self, state: &State, app: &AppSpec, disabled: &[Arc<str>]) -> ReadyProfile {
+        let is_disabled = |policy: &str| disabled.iter().any(|module| **module == *policy);
+        let usable = |name: &str| {
+            let profile = state.profiles.get(name);
+            let uses_disabled = is_disabled(name)
+                || profile.is_some_and(|profile| profile.terms.iter().any(|term| is_disabled(&term.policy)));
+            if uses_disabled { None } else { self.profile(state, name).ok() }
+        };
+        [chosen_for(state, app), &state.header.placement_policy]
+            .into_iter()
+            .find_map(usable)
+            .or_else(|| ReadyProfile::built_in(DEFAULT_PLACEMENT_POLICY))
+            .expect("the default policy is built in")
+    }
+
     fn policy(&self, state: &State, name: &str) -> Result<Arc<dyn Policy>, String> {
         if let Some(policy) = placement::by_name(name) {
             return Ok(policy);
@@ -81,28 +98,18 @@ impl fmt::Debug for Policies {
 /// The name of the profile that decides for an app, whether it can or not.
 #[must_use]
 pub fn profile_of<'a>(state: &'a State, app: &App) -> &'a str {
-    let chosen = state.header.profiles.of(&app.spec.id, app.spec.role.as_deref());
+    chosen_for(state, &app.spec)
+}
+
+fn chosen_for<'a>(state: &'a State, app: &AppSpec) -> &'a str {
+    let chosen = state.header.profiles.of(&app.id, app.role.as_deref());
     chosen.map_or(state.header.placement_policy.as_str(), AsRef::as_ref)
 }
 
 impl Draft<'_> {
-    /// What decides for an app: its own profile, or its role's, or the cluster's; where that cannot, the cluster's, and at last
-    /// the one that always can.
+    /// See [`Policies::deciding_for`].
     pub(crate) fn deciding_for(&self, app: &App) -> ReadyProfile {
-        let state = self.state();
-        [profile_of(state, app), &state.header.placement_policy]
-            .into_iter()
-            .find_map(|name| self.usable(name))
-            .or_else(|| ReadyProfile::built_in(DEFAULT_PLACEMENT_POLICY))
-            .expect("the default policy is built in")
-    }
-
-    fn usable(&self, name: &str) -> Option<ReadyProfile> {
-        let is_disabled = |policy: &str| self.disabled.iter().any(|module| **module == *policy);
-        let profile = self.state().profiles.get(name);
-        let uses_disabled = is_disabled(name)
-            || profile.is_some_and(|profile| profile.terms.iter().any(|term| is_disabled(&term.policy)));
-        if uses_disabled { None } else { self.policies.profile(self.state(), name).ok() }
+        self.policies.deciding_for(self.state(), &app.spec, &self.disabled)
     }
 
     /// From here on the module decides nothing any more.

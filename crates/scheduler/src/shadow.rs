@@ -14,6 +14,8 @@ use model::{
 use placement::{Dimension, Faulty, Fragmentation, Outcome, Placed, ReadyProfile, Request, Scratch, View};
 use state::State;
 
+use crate::explain::{Asked, Observer};
+
 /// So many of the newest differences are kept.
 const DIFFERENCES_KEPT: usize = 20;
 
@@ -111,11 +113,22 @@ impl Shadow {
         (Packing::of(&self.live), Packing::of(&self.own))
     }
 
+    /// Where a task that was launched, in the cluster on `live`, is in its own; None when there was no room.
+    #[must_use]
+    pub fn place_of(&self, task: &TaskId, live: AgentId) -> Option<AgentId> {
+        self.moved.get(task).map_or(Some(live), |moved| *moved)
+    }
+
     pub fn follow(&mut self, record: &Record) {
+        self.follow_observed(record, None);
+    }
+
+    /// The same, watched by somebody who is shown every instance before it is placed in the shadow's own cluster.
+    pub fn follow_observed(&mut self, record: &Record, observer: Option<&mut Observer<'_>>) {
         if self.fault.is_some() {
             return;
         }
-        let mut decided = self.decide(record);
+        let mut decided = self.decide(record, observer);
         for event in &record.events {
             note_app(&mut self.apps, event);
             match event {
@@ -130,7 +143,11 @@ impl Shadow {
 
     /// Where each of the record's launches goes in the shadow's own cluster. They were decided in the cluster as it was before the
     /// record, one after the other.
-    fn decide(&mut self, record: &Record) -> VecDeque<(TaskId, Option<Placed>)> {
+    fn decide(
+        &mut self,
+        record: &Record,
+        mut observer: Option<&mut Observer<'_>>,
+    ) -> VecDeque<(TaskId, Option<Placed>)> {
         let launches: Vec<(&LaunchedTask, Request)> =
             record.events.iter().filter_map(|event| self.asked(event)).collect();
         let mut decided = VecDeque::with_capacity(launches.len());
@@ -139,8 +156,15 @@ impl Shadow {
             live.withhold(agent);
             own.withhold(agent);
         }
+        let mut of_app: BTreeMap<AppId, usize> = BTreeMap::new();
         for (index, (task, request)) in launches.into_iter().enumerate() {
             let seed = record.cause.seed.wrapping_add(index as u64);
+            if let Some(observer) = &mut observer {
+                let nth = of_app.entry(request.app.clone()).or_default();
+                let (profile, request) = (&self.profile, &request);
+                observer(&Asked { app: &request.app, nth: *nth, profile, seed, request }, &mut own);
+                *nth += 1;
+            }
             let (as_it_is, in_own) =
                 (live.place(&self.profile, seed, &request), own.place(&self.profile, seed, &request));
             let (chosen, placed) = match (as_it_is, in_own) {

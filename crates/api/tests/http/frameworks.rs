@@ -18,7 +18,7 @@ const JSON: &str = "application/json";
 /// How long an event may take that has to come.
 const SOON: Duration = Duration::from_secs(20);
 
-fn router(cluster: &Cluster) -> Router {
+pub(crate) fn router(cluster: &Cluster) -> Router {
     let files = AgentFiles::new(reqwest::Client::new(), None);
     let (handle, stopping) = (cluster.master.clone(), CancellationToken::new());
     let operator = Operator { handle, addresses: None, metrics: std::sync::Arc::new(String::new), files, stopping };

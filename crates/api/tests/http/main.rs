@@ -3,6 +3,7 @@
 mod cluster;
 mod curl;
 mod errors;
+mod explain;
 mod frameworks;
 mod guard;
 mod help;

@@ -24,6 +24,7 @@ pub(crate) enum Placement {
     Remove(Remove),
     Shadow(ShadowOf),
     Simulate(Box<Simulate>),
+    Compare(Box<super::compare::Compare>),
 }
 
 /// List what can decide, and what decides for whom
@@ -218,7 +219,7 @@ fn module_file(name: &str) -> Option<&Path> {
     Some(Path::new(name)).filter(|path| path.extension().is_some_and(|extension| extension == "wasm"))
 }
 
-fn parse_policy(name: &str) -> Result<ReadyProfile, String> {
+pub(crate) fn parse_policy(name: &str) -> Result<ReadyProfile, String> {
     if module_file(name).is_none() && is_file(name) {
         let profile = read_profile(name.as_ref()).map_err(|failure| failure.to_string())?;
         validate_profile(&profile, |name| placement::by_name(name).is_some()).map_err(|error| error.to_string())?;

@@ -5,6 +5,7 @@ mod file;
 mod fitting;
 mod fold;
 mod info;
+pub(super) mod past;
 mod place;
 mod transfer;
 mod verify;

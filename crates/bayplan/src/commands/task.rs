@@ -113,7 +113,7 @@ async fn end(session: &mut Session, kill: Kill) -> Result<(), Failure> {
     session.out.text(&text)
 }
 
-async fn all_tasks(client: &Client) -> Result<Vec<TaskView>, Failure> {
+pub(super) async fn all_tasks(client: &Client) -> Result<Vec<TaskView>, Failure> {
     let list: TaskList = client.get(TASKS_PATH, &[("ended", true.to_string())]).await?;
     Ok(list.tasks)
 }
@@ -134,7 +134,7 @@ fn of_interest(tasks: &[TaskView], text: &str) -> Vec<TaskView> {
 }
 
 /// The task with this id, or the only one whose id begins like this.
-fn resolve(tasks: &[TaskView], text: &str) -> Result<TaskId, Failure> {
+pub(super) fn resolve(tasks: &[TaskView], text: &str) -> Result<TaskId, Failure> {
     if let Some(task) = tasks.iter().find(|task| task.id.as_str() == text) {
         return Ok(task.id.clone());
     }

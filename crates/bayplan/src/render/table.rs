@@ -36,7 +36,7 @@ impl<T: Into<String>> From<T> for Cell {
 
 /// The last column is for text of any length: on a terminal it is cut where the line would wrap.
 pub(crate) struct Table {
-    columns: Vec<(&'static str, Align)>,
+    columns: Vec<(String, Align)>,
     rows: Vec<Vec<Cell>>,
 }
 
@@ -44,8 +44,9 @@ pub(crate) struct Table {
 const NARROWEST: usize = 12;
 
 impl Table {
-    pub(crate) fn new(columns: &[(&'static str, Align)]) -> Self {
-        Self { columns: columns.to_vec(), rows: Vec::new() }
+    pub(crate) fn new(columns: &[(impl AsRef<str>, Align)]) -> Self {
+        let columns = columns.iter().map(|(name, align)| (name.as_ref().to_owned(), *align)).collect();
+        Self { columns, rows: Vec::new() }
     }
 
     pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = Cell>) {
@@ -59,7 +60,7 @@ impl Table {
         let before_last: usize = widths.iter().rev().skip(1).map(|width| width + 2).sum();
         let room = width.map(|width| width.saturating_sub(before_last).max(NARROWEST));
         let mut text = String::new();
-        let header: Vec<_> = self.columns.iter().map(|(name, _)| Cell::styled(*name, BOLD)).collect();
+        let header: Vec<_> = self.columns.iter().map(|(name, _)| Cell::styled(name.as_str(), BOLD)).collect();
         for row in std::iter::once(&header).chain(&self.rows) {
             self.render_row(row, &widths, room, &mut text);
         }

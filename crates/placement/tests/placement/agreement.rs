@@ -11,6 +11,7 @@ use proptest::sample::select;
 
 use crate::accounts;
 use crate::cluster::*;
+use crate::lacking;
 use crate::reference::{self, Reference, Refusal};
 
 /// Written as a policy developer would write it: only the simple forms.
@@ -359,6 +360,7 @@ impl Pair {
             let request = wanted.request();
             let outcome = scratch.place(policy.as_ref(), seed, &request);
             let told = simple.account(policy.as_ref(), seed, &request).expect("no policy fails");
+            lacking::agrees(&told, &mut simple, policy.as_ref(), seed, &request)?;
             let account = simple.place_with_account(policy.as_ref(), seed, &request);
             accounts::agrees(&told, &account, &bare)?;
             prop_assert_eq!(scratch.check(), Vec::<String>::new());

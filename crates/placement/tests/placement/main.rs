@@ -5,6 +5,7 @@ mod agreement;
 mod churn;
 mod cluster;
 mod constraints;
+mod lacking;
 mod laws;
 mod meaning;
 mod reference;

@@ -14,7 +14,7 @@ use scheduler::{Packing, Shadow, World};
 use state::{Changes, HashedRow, RowKey, State};
 
 #[derive(Debug, Clone, Copy)]
-enum Step {
+pub(crate) enum Step {
     Register(u8),
     Leave(u8),
     Return(u8),
@@ -36,7 +36,7 @@ const PROFILES: [&str; 5] = ["one", "two", "best-fit", "spread", "random-of-2"];
 
 /// Frameworks come before they do anything else, and come back whenever they do anything while they are away.
 #[derive(Debug, Clone, Copy)]
-enum FrameworkStep {
+pub(crate) enum FrameworkStep {
     Subscribe,
     Leave,
     Teardown,
@@ -102,7 +102,7 @@ fn command_of(cluster: &Cluster, framework: u8, step: FrameworkStep) -> CommandK
     }
 }
 
-fn steps() -> impl Strategy<Value = Vec<Step>> {
+pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         1 => (0..6u8).prop_map(Step::Register),
         1 => (0..6u8).prop_map(Step::Leave),
@@ -123,7 +123,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     proptest::collection::vec(step, 1..60)
 }
 
-fn take(cluster: &mut Cluster, step: Step) {
+pub(crate) fn take(cluster: &mut Cluster, step: Step) {
     let name = |app: u8| format!("app{app}");
     let kind = match step {
         Step::Register(host) => CommandKind::RegisterAgent { description: describe(&format!("h{host}"), 3, 900) },

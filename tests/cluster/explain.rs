@@ -1,0 +1,55 @@
+//! `bayplan explain` and `bayplan why-not`: of a running master, of its log in a folder, and of a file of that log.
+
+use std::process::Output;
+
+use serde_json::Value;
+
+use crate::harness::{Cluster, all_of, bayplan};
+use crate::log_commands::told;
+use crate::recovery::SLEEPER;
+
+fn document(output: &Output) -> Value {
+    assert!(output.status.success(), "{}", all_of(output));
+    serde_json::from_slice(&output.stdout).expect("a document")
+}
+
+fn of_log(arguments: &[&str]) -> Value {
+    document(&bayplan().args(arguments).arg("--json").output().expect("the binary runs"))
+}
+
+#[test]
+fn a_decision_is_explained_alike_by_a_master_its_folder_and_a_file_of_its_log() {
+    let mut cluster = Cluster::master(&[]);
+    let mut agent = cluster.join("a1", "46100-46119", &[]);
+    cluster.wait_for_agents(1);
+    cluster.deploy(SLEEPER);
+    let tasks = cluster.wait_for_running("sleeper", 2);
+    let task = tasks.first().expect("two run").as_str();
+    let said = cluster.told(&["explain", task]);
+    for expected in ["is on a1 (S0)", "RANK", "in all", "No other agent could have had it.", "gives what was recorded"]
+    {
+        assert!(said.contains(expected), "{expected} in {said}");
+    }
+    let of_master = document(&cluster.cli(&["explain", task, "--json"]));
+    let said = cluster.told(&["why-not", "sleeper", "a1", "--count", "100"]);
+    assert!(said.contains("would go to a1 (S0)") && said.contains("Of 100 instances, 38 would fit there"), "{said}");
+    let unknown = cluster.cli(&["why-not", "sleeper", "a2"]);
+    assert_eq!(unknown.status.code(), Some(4), "{}", all_of(&unknown));
+    let why_not = document(&cluster.cli(&["why-not", "sleeper", "S0", "--count", "100", "--json"]));
+    // The agent goes on, so that what is asked about stays as it is.
+    let (folder, history) = (cluster.path("master"), cluster.path("history"));
+    assert!(cluster.stop());
+    told("export", &["--dir", &folder, "--to", &history]);
+    for place in [&folder, &history] {
+        assert_eq!(of_log(&["explain", task, "--log", place]), of_master, "of {place}");
+        let at = why_not["seq"].to_string();
+        assert_eq!(of_log(&["why-not", "sleeper", "S0", "--count", "100", "--log", place, "--at", &at]), why_not);
+    }
+    let compared = of_log(&["placement", "compare", "best-fit", "spread", "--log", &history]);
+    assert_eq!((&compared["decisions"], &compared["agreed"]), (&2.into(), &2.into()), "there is one agent: {compared}");
+    assert!(compared["first_difference"].is_null() && compared["profiles"][1]["placed"] == 2, "{compared}");
+    let nobody = bayplan().args(["explain", "nobody", "--log", &history]).output().expect("the binary runs");
+    assert_eq!(nobody.status.code(), Some(4), "{}", all_of(&nobody));
+    assert!(all_of(&nobody).contains("launches task 'nobody'"), "{}", all_of(&nobody));
+    agent.kill_9();
+}
