@@ -124,6 +124,11 @@ fn a_shadow_of_another_profile_fills_a_cluster_of_its_own() {
     });
     assert_eq!((&report["decisions"], &report["nowhere"], &report["without_room"]), (&6.into(), &0.into(), &0.into()));
     assert_eq!(report["live"]["cpus"], report["shadow"]["cpus"]);
+    // What is none of its business does not make it begin anew.
+    let file = cluster.path("other.json");
+    std::fs::write(&file, r#"{"name": "other", "terms": [{"policy": "fgd"}, {"policy": "spread"}]}"#).expect("written");
+    cluster.told(&["placement", "define", &file]);
+    assert_eq!(shadow(&cluster)["report"]["decisions"], 6);
     let metrics = request("GET", &format!("{}/metrics", cluster.operator_url()), None, None).expect("an answer").text;
     for line in
         [r#"bayplan_packing_agents_in_use{cluster="live"} 2"#, r#"bayplan_packing_agents_in_use{cluster="shadow"} 1"#]

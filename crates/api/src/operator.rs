@@ -31,6 +31,8 @@ pub use files::AgentFiles;
 
 /// A report holds many updates, each with an engine's message.
 const BODY_LIMIT_BYTES: usize = 16 << 20;
+/// More than a module may have, so that most that are too large are refused with the reason.
+const MODULE_BODY_LIMIT_BYTES: usize = 1 << 20;
 
 /// Renders all metrics in Prometheus' text format.
 pub type RenderMetrics = Arc<dyn Fn() -> String + Send + Sync>;
@@ -50,6 +52,8 @@ pub struct Operator {
 /// Every route, without authentication.
 pub fn router(operator: Operator) -> Router {
     let mesos = crate::mesos::router(operator.handle.clone(), operator.stopping.clone());
+    let modules = put(placement::add_module).layer(DefaultBodyLimit::max(MODULE_BODY_LIMIT_BYTES));
+    let modules = modules.delete(placement::remove_module);
     Router::new()
         .route(SUBSCRIBE_PATH, post(agents::subscribe))
         .route(AGENT_STATUS_PATH, post(agents::report))
@@ -69,7 +73,7 @@ pub fn router(operator: Operator) -> Router {
         .route(PROFILES_PATH, post(placement::define))
         .route(&format!("{PROFILES_PATH}/{{name}}"), delete(placement::remove))
         .route(SHADOW_PATH, get(placement::shadow).put(placement::choose_shadow))
-        .route(&format!("{MODULES_PATH}/{{name}}"), put(placement::add_module).delete(placement::remove_module))
+        .route(&format!("{MODULES_PATH}/{{name}}"), modules)
         .route(METRICS_PATH, get(look::metrics))
         .route(HEALTH_PATH, get(look::health))
         .with_state(operator)

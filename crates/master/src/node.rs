@@ -361,16 +361,26 @@ enum Taken {
 
 /// The record that begins this master's next epoch.
 pub(crate) fn begin_epoch(world: &World, tip: Tip, config: &Config) -> Result<SealedRecord, SubmitError> {
-    let environment = config.environment.as_ref();
-    let kind = CommandKind::StartEpoch {
-        cluster: new_cluster_id(environment),
-        leader: config.leader.clone(),
-        addresses: config.addresses.clone(),
-        placement_policy: config.placement_policy.clone(),
-        profile: config.profile.clone(),
+    let begin = |placement_policy, profile| {
+        let environment = config.environment.as_ref();
+        let kind = CommandKind::StartEpoch {
+            cluster: new_cluster_id(environment),
+            leader: config.leader.clone(),
+            addresses: config.addresses.clone(),
+            placement_policy,
+            profile,
+        };
+        let cause = mint(environment, Principal::new("master"), kind, world.state.at);
+        epoch_start(world, tip, cause, &config.policies)
     };
-    let cause = mint(environment, Principal::new("master"), kind, world.state.at);
-    epoch_start(world, tip, cause, &config.policies)
+    match begin(config.placement_policy.clone(), config.profile.clone()) {
+        // What was configured may have been removed since. Others would fail likewise, and nobody would lead.
+        Err(SubmitError::Rejected(why)) if config.standby.is_some() && tip != Tip::default() => {
+            tracing::warn!(%why, "the placement profile of the configuration is not used; the log's stays");
+            begin(None, None)
+        }
+        begun => begun,
+    }
 }
 
 /// The first leadership of a master that has its log for itself: its first record, and where it is.

@@ -3,6 +3,7 @@
 //! Nobody waits for it, and nothing depends on it. When it cannot follow it begins anew from the present state. Must not know
 //! how a shadow decides.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -46,6 +47,14 @@ struct Running {
     /// None when it could not begin.
     batches: Option<SyncSender<Batch>>,
     report: Arc<Mutex<ShadowReport>>,
+    /// Ends its thread, whatever still waits for it.
+    is_over: Arc<AtomicBool>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.is_over.store(true, Ordering::Relaxed);
+    }
 }
 
 type Batch = Vec<Arc<Record>>;
@@ -71,7 +80,8 @@ impl Shadowing {
             return;
         };
         let known = running.as_ref().filter(|running| running.profile == *wanted);
-        if known.is_none() || records.iter().any(|sealed| sealed.record.events.iter().any(changes_meaning)) {
+        let mut events = records.iter().flat_map(|sealed| &sealed.record.events);
+        if known.is_none() || events.any(|event| changes_meaning(event, wanted, state)) {
             *running = Some(self.begin(wanted, state));
             return;
         }
@@ -86,7 +96,7 @@ impl Shadowing {
     }
 
     fn begin(&self, name: &Arc<str>, state: &State) -> Running {
-        let profile = Arc::clone(name);
+        let (profile, is_over) = (Arc::clone(name), Arc::new(AtomicBool::new(false)));
         let report = Arc::new(Mutex::new(ShadowReport {
             profile: Arc::clone(name),
             since: state.seq,
@@ -97,13 +107,13 @@ impl Shadowing {
             own: Packing::default(),
             fault: None,
         }));
-        let batches = self.policies.profile(state, name).and_then(|ready| start(ready, state, &report));
+        let batches = self.policies.profile(state, name).and_then(|ready| start(ready, state, &report, &is_over));
         match batches {
-            Ok(batches) => Running { profile, batches: Some(batches), report },
+            Ok(batches) => Running { profile, batches: Some(batches), report, is_over },
             Err(why) => {
                 tracing::warn!(profile = %name, why, "the shadow does not decide");
                 lock(&report).fault = Some(why);
-                Running { profile, batches: None, report }
+                Running { profile, batches: None, report, is_over }
             }
         }
     }
@@ -117,22 +127,31 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What a profile's name stands for may be another thing from here on.
-const fn changes_meaning(event: &Event) -> bool {
-    matches!(
-        event,
-        Event::ProfileDefined { .. }
-            | Event::ModuleAdded { .. }
-            | Event::ModuleDisabled { .. }
-            | Event::ShadowChosen { .. }
-    )
+/// Whether the name of the profile stands for something else from here on, or it was chosen anew.
+fn changes_meaning(event: &Event, profile: &Arc<str>, state: &State) -> bool {
+    let is_part = |name: &Arc<str>| {
+        let defined = state.profiles.get(profile);
+        name == profile || defined.is_some_and(|defined| defined.terms.iter().any(|term| term.policy == *name))
+    };
+    match event {
+        Event::ShadowChosen { .. } => true,
+        Event::ProfileDefined { profile: defined } => defined.name == *profile,
+        Event::ModuleAdded { module } => is_part(&module.name),
+        Event::ModuleDisabled { module, .. } => is_part(module),
+        _ => false,
+    }
 }
 
-fn start(profile: ReadyProfile, state: &State, report: &Arc<Mutex<ShadowReport>>) -> Result<SyncSender<Batch>, String> {
+fn start(
+    profile: ReadyProfile,
+    state: &State,
+    report: &Arc<Mutex<ShadowReport>>,
+    is_over: &Arc<AtomicBool>,
+) -> Result<SyncSender<Batch>, String> {
     let (sender, batches) = sync_channel(BACKLOG);
-    let (state, report) = (state.clone(), Arc::clone(report));
+    let (state, report, is_over) = (state.clone(), Arc::clone(report), Arc::clone(is_over));
     let thread = std::thread::Builder::new().name("shadow".to_owned());
-    let started = thread.spawn(move || Follower::begin(profile, &state, report).run(&batches));
+    let started = thread.spawn(move || Follower::begin(profile, &state, report, is_over).run(&batches));
     started.map(|_| sender).map_err(|error| format!("no thread can be had for it: {error}"))
 }
 
@@ -142,22 +161,28 @@ struct Follower {
     report: Arc<Mutex<ShadowReport>>,
     told: ShadowCounts,
     measured_at: Option<Instant>,
+    is_over: Arc<AtomicBool>,
 }
 
 impl Follower {
-    fn begin(profile: ReadyProfile, state: &State, report: Arc<Mutex<ShadowReport>>) -> Self {
+    fn begin(profile: ReadyProfile, state: &State, report: Arc<Mutex<ShadowReport>>, is_over: Arc<AtomicBool>) -> Self {
         let shadow = Shadow::begin(profile, state);
-        Self { shadow, report, told: ShadowCounts::default(), measured_at: None }
+        Self { shadow, report, told: ShadowCounts::default(), measured_at: None, is_over }
     }
 
-    /// Ends with its sender, or with a fault.
+    /// Ends when it is over, or with a fault.
     fn run(mut self, batches: &Receiver<Batch>) {
         self.measure();
         let mut is_measured = true;
         loop {
             match batches.recv_timeout(MEASURE_EVERY) {
                 Ok(batch) => {
-                    batch.iter().for_each(|record| self.shadow.follow(record));
+                    for record in &batch {
+                        if self.is_over.load(Ordering::Relaxed) {
+                            return;
+                        }
+                        self.shadow.follow(record);
+                    }
                     self.tell(batch.last().map(|record| record.seq));
                     is_measured = false;
                 }
@@ -195,6 +220,9 @@ impl Follower {
 
     fn measure(&mut self) {
         let (live, own) = self.shadow.packing();
+        if self.is_over.load(Ordering::Relaxed) {
+            return;
+        }
         observe("live", &live);
         observe("shadow", &own);
         let mut report = lock(&self.report);

@@ -169,7 +169,7 @@ impl<'de> Deserialize<'de> for ModuleBytes {
         }
         let digits = String::deserialize(deserializer)?;
         let wrong = || serde::de::Error::custom("hexadecimal digits are expected, two for each byte");
-        if digits.len() % 2 != 0 || !digits.is_ascii() {
+        if digits.len() % 2 != 0 || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
             return Err(wrong());
         }
         let byte = |at: usize| u8::from_str_radix(&digits[at..at + 2], 16).map_err(|_| wrong());

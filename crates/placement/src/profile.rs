@@ -79,13 +79,25 @@ impl ReadyProfile {
         if profile.sample.is_none() && terms.len() == 1 {
             return Some(Self::of_policy(name, terms.remove(0).policy));
         }
-        let is_empty = terms.is_empty();
-        (!is_empty).then(|| Self { what: What::Blend(Arc::new(Blend::new(&*name, terms, profile.sample))), name })
+        if terms.is_empty() {
+            return None;
+        }
+        let sample = profile.sample.map(|sample| sample.max(1));
+        Some(Self { what: What::Blend(Arc::new(Blend::new(&*name, terms, sample))), name })
     }
 
     #[must_use]
     pub fn name(&self) -> &Arc<str> {
         &self.name
+    }
+
+    /// Whether a policy of it is asked about all agents at once, because asking is costly.
+    #[must_use]
+    pub fn is_costly(&self) -> bool {
+        match &self.what {
+            What::Policy(policy) => policy.is_asked_at_once(),
+            What::Blend(blend) => blend.terms().iter().any(|term| term.policy.is_asked_at_once()),
+        }
     }
 
     #[must_use]
@@ -109,12 +121,15 @@ pub fn is_reserved(name: &str) -> bool {
     name == DEFAULT_PROFILE || POLICIES.iter().chain(PROFILES).any(|(known, _)| *known == name)
 }
 
-/// Names of profiles, modules and roles: lowercase letters, digits, dots and dashes.
+/// Names of profiles and modules: lowercase letters, digits, dots and dashes; not what reads as a file.
 pub fn validate_name(name: &str) -> Result<(), String> {
     if name.is_empty() || name.len() > MAX_NAME_BYTES {
         return Err(format!("must have 1 to {MAX_NAME_BYTES} characters"));
     }
     let is_allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.' | '_');
+    if name.ends_with(".json") || name.ends_with(".wasm") {
+        return Err("must not end as the name of a file does".to_owned());
+    }
     let is_sound = name.chars().all(is_allowed) && !name.starts_with(['-', '.']);
     if is_sound {
         Ok(())

@@ -26,7 +26,7 @@ pub const STACK_BYTES: usize = 256 << 10;
 pub const FUEL: u64 = 1_000_000;
 pub const FUEL_PER_AGENT: u64 = 10_000;
 /// Compiled modules that a library keeps.
-pub const MODULES_KEPT: usize = 16;
+pub const MODULES_KEPT: usize = 64;
 
 /// What one call about so many agents may take.
 #[must_use]

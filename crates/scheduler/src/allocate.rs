@@ -20,6 +20,9 @@ use crate::shares::{Queue, services_first};
 /// How many tasks one allocation launches at most; the next one follows at once. It bounds the size of a record.
 pub const LAUNCHES_PER_ALLOCATION: usize = 500;
 
+/// The same where a module decides, so that the loop is never away for long.
+const COSTLY_LAUNCHES_PER_ALLOCATION: usize = 20;
+
 /// What one cycle hands out.
 struct Cycle<'a> {
     scratch: Scratch<'a>,
@@ -145,7 +148,8 @@ impl Draft<'_> {
         let request = Request::of_app(&app.spec).counting_since(app.config_version);
         let mut profile = self.deciding_for(app);
         for placed in 0..missing {
-            if cycle.launches.len() >= LAUNCHES_PER_ALLOCATION {
+            let limit = if profile.is_costly() { COSTLY_LAUNCHES_PER_ALLOCATION } else { LAUNCHES_PER_ALLOCATION };
+            if cycle.launches.len() >= limit {
                 // The rest is not refused, only not asked for yet.
                 return app.waiting.clone();
             }

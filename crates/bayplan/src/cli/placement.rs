@@ -37,7 +37,7 @@ pub(crate) struct PlacementList {}
 
 /// Choose what decides, from the next record on: a policy, a profile or a module
 ///
-/// What runs stays where it is. A master that is started with --placement chooses that again.
+/// What runs stays where it is. A master that was started with --placement chooses that again when it begins to lead.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

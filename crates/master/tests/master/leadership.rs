@@ -1,11 +1,11 @@
 //! Several masters over one log: one leads, the others follow and take over.
 
 use eventlog::{AppendError, Fault, Lands};
-use master::{HandOverError, Handle, KnownLeader, Role, SubmitError};
+use master::{Config, HandOverError, Handle, KnownLeader, Role, SubmitError};
 use model::{AppId, Epoch};
 use protocol::agent::Subscribe;
 
-use crate::support::{Log, create, description, id, join, log, start, undisturbed, until, until_role};
+use crate::support::{Log, config_of, create, description, id, join, log, start, undisturbed, until, until_role};
 
 async fn until_leading(handle: &Handle) {
     until_role(handle, |role| *role == Role::Leading).await;
@@ -136,4 +136,17 @@ async fn a_candidate_that_may_not_write_goes_on_answering_and_leads_later() {
     log.heal();
     until_leading(&only).await;
     running.stop().await;
+}
+
+/// A name that nobody knows any more must not leave a cluster without a leader.
+#[tokio::test]
+async fn a_profile_that_was_removed_since_keeps_nobody_from_leading() {
+    let log = log();
+    let (first, first_running) = join(&log, "m1").await;
+    until_leading(&first).await;
+    first_running.stop().await;
+    let config = Config { placement_policy: Some("gone".to_owned()), ..config_of("m2") };
+    let (second, _second) = master::start(std::sync::Arc::new(log.clone()), config).await.expect("it starts");
+    until_leading(&second).await;
+    assert_eq!(second.read().header.placement_policy, "best-fit");
 }

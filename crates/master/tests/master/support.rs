@@ -24,18 +24,21 @@ pub(crate) fn undisturbed(log: &Log) -> Log {
     FaultyLog::new(log.inner().clone())
 }
 
-/// A master that shares its log with others.
-pub(crate) async fn join(log: &Log, name: &str) -> (Handle, Running) {
+/// Of a master that shares its log with others.
+pub(crate) fn config_of(name: &str) -> Config {
     let standby = Standby { heartbeat: Duration::from_millis(20), campaign_after: Duration::from_millis(150) };
     let addresses = LeaderAddresses { operator: format!("{name}:5050"), marathon: format!("{name}:8080") };
-    let config = Config {
+    Config {
         leader: name.to_owned(),
         addresses: Some(addresses),
         standby: Some(standby),
         state_hash_interval: 3,
         ..Config::default()
-    };
-    master::start(Arc::new(log.clone()), config).await.expect("the master starts")
+    }
+}
+
+pub(crate) async fn join(log: &Log, name: &str) -> (Handle, Running) {
+    master::start(Arc::new(log.clone()), config_of(name)).await.expect("the master starts")
 }
 
 pub(crate) async fn until_role(handle: &Handle, holds: impl Fn(&Role) -> bool) {

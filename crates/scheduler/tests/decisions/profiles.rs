@@ -213,6 +213,19 @@ fn a_module_that_fails_is_disabled_in_the_record_and_the_default_decides() {
 }
 
 #[test]
+fn one_allocation_asks_a_module_a_few_times_and_the_next_goes_on() {
+    let mut cluster = cluster();
+    cluster.policies = Policies::with(Arc::new(OneModule));
+    cluster.run(add("last", vec![1])).expect("added");
+    cluster.run(choose("last")).expect("chosen");
+    cluster.run(CommandKind::PutApps { apps: vec![Arc::new(app("web", 30))], force: false }).expect("accepted");
+    let launched =
+        |events: Vec<Event>| events.iter().filter(|event| matches!(event, Event::TaskLaunched { .. })).count();
+    let mut next = || launched(cluster.run(CommandKind::Allocate).expect("never refused"));
+    assert_eq!([next(), next(), next()], [20, 10, 0]);
+}
+
+#[test]
 fn a_module_has_a_name_of_its_own_and_stays_while_it_is_used() {
     let mut cluster = cluster();
     let refused = |cluster: &mut Cluster, kind| cluster.run(kind).expect_err("refused").to_string();
