@@ -14,6 +14,9 @@ pub struct Comparison {
     decisions: u64,
     agreed: u64,
     first: Option<FirstDifference>,
+    /// How full both were before agents went away, if nothing was launched since.
+    full: Option<[Packing; 2]>,
+    has_launched: bool,
 }
 
 /// The first launch that the two place differently. Up to it, their clusters are the same.
@@ -41,10 +44,15 @@ impl Comparison {
     #[must_use]
     pub fn begin(profiles: [ReadyProfile; 2], state: &State) -> Self {
         let shadows = profiles.map(|profile| Shadow::begin(profile, state));
-        Self { shadows, decisions: 0, agreed: 0, first: None }
+        Self { shadows, decisions: 0, agreed: 0, first: None, full: None, has_launched: false }
     }
 
     pub fn follow(&mut self, record: &Record) -> Result<(), Faulty> {
+        // At the end of many a log the cluster is taken down.
+        if self.has_launched && record.events.iter().any(takes_an_agent_away) {
+            self.full = Some(self.packing());
+            self.has_launched = false;
+        }
         for shadow in &mut self.shadows {
             shadow.follow(record);
             if let Some(fault) = shadow.fault() {
@@ -55,6 +63,7 @@ impl Comparison {
         for (place, (task, app)) in launches.iter().enumerate() {
             let agents = [0, 1].map(|side: usize| self.shadows[side].place_of(&task.id, task.agent));
             self.decisions += 1;
+            self.has_launched = true;
             if agents[0] == agents[1] {
                 self.agreed += 1;
             } else if self.first.is_none() {
@@ -93,14 +102,24 @@ impl Comparison {
         (self.decisions, self.agreed)
     }
 
+    /// How full they are is as of the end, or of the moment before agents went away when nothing was launched after that.
     #[must_use]
     pub fn sums(&self) -> [Sums; 2] {
+        let packing = self.full.filter(|_| !self.has_launched).unwrap_or_else(|| self.packing());
         [0, 1].map(|side: usize| {
             let counts = self.shadows[side].counts();
             let (not_placed, placed) = (counts.without_room, counts.decisions - counts.without_room);
-            Sums { placed, not_placed, packing: self.shadows[side].packing().1 }
+            Sums { placed, not_placed, packing: packing[side] }
         })
     }
+
+    fn packing(&self) -> [Packing; 2] {
+        [0, 1].map(|side: usize| self.shadows[side].packing().1)
+    }
+}
+
+const fn takes_an_agent_away(event: &Event) -> bool {
+    matches!(event, Event::AgentDisconnected { .. } | Event::AgentRemoved { .. })
 }
 
 /// A launch that placement decided.

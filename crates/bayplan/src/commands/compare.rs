@@ -49,7 +49,7 @@ pub(crate) struct Side {
     pub(crate) profile: String,
     pub(crate) placed: u64,
     pub(crate) not_placed: u64,
-    /// At the end of the log.
+    /// At the end of the log, or before the cluster was taken down there.
     pub(crate) packing: PackingView,
 }
 

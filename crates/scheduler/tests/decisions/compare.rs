@@ -77,6 +77,13 @@ fn sums_are_of_clusters_in_which_the_own_choices_hold() {
     // What decided has decided so: its cluster is the real one.
     let real = scheduler::Packing::of(&cluster.world.view);
     assert_eq!((own.not_placed, own.packing), (0, real));
+    let mut down = cluster;
+    for agent in [0, 1, 2].map(model::AgentId) {
+        let reason = model::DisconnectReason::StreamClosed;
+        down.run(CommandKind::DisconnectAgent { agent, reason }).expect("disconnected");
+    }
+    assert_eq!(compare(&down, ["best-fit", "worst-fit"]).sums(), [own, other], "as full as before it was taken down");
+    let cluster = down;
     let same = compare(&cluster, ["best-fit", "best-fit"]);
     assert_eq!((same.first_difference(), same.agreed()), (None, (decisions, decisions)));
 }
