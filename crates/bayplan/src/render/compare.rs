@@ -43,7 +43,7 @@ fn difference(parted: &Parted, names: [&str; 2], width: Option<usize>) -> String
 
 fn sums(compared: &Compared, names: [&str; 2], width: Option<usize>) -> String {
     let [a, b] = names.map(|name| (name.to_uppercase(), Align::Right));
-    let mut table = Table::new(&[(String::new(), Align::Left), a, b]);
+    let mut table = Table::new(&[("SUM".to_owned(), Align::Left), a, b]);
     let percent = |share: f64| format!("{:.2} %", share * 100.0);
     let mut row = |what: &str, of: &dyn Fn(&Side) -> String| {
         let [a, b] = [0, 1].map(|side: usize| Cell::new(of(&compared.profiles[side])));
@@ -95,7 +95,7 @@ mod tests {
         let text = plain(&compared(&both, None));
         for expected in [
             "best-fit and spread decide all 10 launches alike.",
-            "                             BEST-FIT   SPREAD",
+            "SUM                          BEST-FIT   SPREAD",
             "not placed                          0        1",
             "agents in use                  4 of 9   9 of 9",
             "They agree on 10 of 10, 100.0 %. 1000 decisions per second were made.",

@@ -94,7 +94,7 @@ pub(super) fn score_of(term: &TermView, score: TermScoreView) -> String {
 
 /// Counts that add up to the number of agents.
 pub(super) fn filters(account: &AccountView) -> String {
-    let mut table = Table::new(&[("AGENTS", Align::Right), ("", Align::Left)]);
+    let mut table = Table::new(&[("AGENTS", Align::Right), ("OUTCOME", Align::Left)]);
     for filtered in &account.filtered {
         let detail = filtered.detail.as_deref().map(|detail| format!(": {}", one_line(detail))).unwrap_or_default();
         table.row([filtered.agents.to_string().into(), format!("fail {}{detail}", filtered.filter.name()).into()]);

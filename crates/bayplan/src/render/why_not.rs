@@ -88,12 +88,18 @@ fn lacking(lack: &LackView) -> String {
                 reasons.push(format!("{} taken", ports_are(held)));
             }
             if wanted > free {
-                reasons.push(format!("{wanted} ports are wanted, and {free} are free"));
+                let (is, free_is) =
+                    (be(*wanted), if *free == 0 { "none is".to_owned() } else { format!("{free} {}", be(*free)) });
+                reasons.push(format!("{} {is} wanted, and {free_is} free", count(u64::from(*wanted), "port")));
             }
             reasons.join("; ")
         }
         LackView::Policy { reason } => format!("what decides refuses it: {}", one_line(reason)),
     }
+}
+
+const fn be(number: u32) -> &'static str {
+    if number == 1 { "is" } else { "are" }
 }
 
 fn ports_are(ports: &[u16]) -> String {
@@ -274,6 +280,10 @@ mod tests {
             assert!(text.contains(expected), "{expected} in\n{text}");
         }
         let would_do = (0..7).map(|rack| Some(format!("r{rack}"))).collect();
+        let ports =
+            |wanted, free| lacking(&LackView::Ports { wanted, free, held: Vec::new(), not_offered: Vec::new() });
+        assert_eq!(ports(1, 0), "1 port is wanted, and none is free");
+        assert_eq!(ports(3, 1), "3 ports are wanted, and 1 is free");
         let (constraint, has) = ("rack:LIKE:r[0-6]".to_owned(), None);
         let text = lacking(&LackView::Constraint { constraint, has, would_do });
         assert_eq!(

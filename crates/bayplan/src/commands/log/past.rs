@@ -18,6 +18,7 @@ use crate::cli::explain::LogSource;
 use crate::cli::log::LogPlace;
 use crate::cli::log_commands::Place;
 use crate::failure::Failure;
+use crate::node::master::LOG_FOLDER;
 
 /// Folds a log up to a moment, or to its end.
 pub(in crate::commands) async fn look_back(
@@ -73,7 +74,13 @@ async fn from<T>(
 ) -> Result<T, Failure> {
     let (dir, log) = match source {
         LogSource::Path(file) if file.is_file() => return work(of_file(file)?, Bar::new(what, 0)).await,
-        LogSource::Path(folder) => (Some(folder.clone()), LogPlace::Folder),
+        LogSource::Path(folder) if folder.join(LOG_FOLDER).is_dir() => (Some(folder.clone()), LogPlace::Folder),
+        LogSource::Path(path) => {
+            let path = path.display();
+            return Err(Failure::NotFound(format!(
+                "{path} is no folder of a master with a log in it, and no file of `bayplan log export`"
+            )));
+        }
         LogSource::Place(place) => (None, place.clone()),
     };
     match place::existing(&Place { dir, log, cluster: cluster.to_owned() }).await? {
