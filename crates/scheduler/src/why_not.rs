@@ -61,7 +61,7 @@ pub enum Unasked {
         "'{0}' is neither an app nor a task that is known, nor the beginning of one task's id: `bayplan app list` and `bayplan task list` name those that are"
     )]
     Nobody(String),
-    #[error("no agent has the id or hostname '{0}': `bayplan agents` names those that are known")]
+    #[error("no agent has the id or hostname '{0}': `bayplan agent list` names those that are known")]
     NoAgent(String),
     #[error("hostname '{hostname}' is that of several agents, {}: name one by its id", list(.agents))]
     ManyAgents { hostname: String, agents: Vec<AgentId> },
