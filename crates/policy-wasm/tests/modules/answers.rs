@@ -167,11 +167,12 @@ fn a_large_cluster_is_cut_into_batches() {
 }
 
 #[test]
-fn asked_about_one_agent_at_a_time_a_module_scores_the_same() {
+fn a_module_that_decides_alone_is_asked_about_all_agents_at_once() {
+    // Scores all by the first agent of the call.
     let text = texts::score("(i32.rem_u (i32.load (i32.load offset=88 (local.get $batch))) (i32.const 3))");
     let (module, view) = (module(&text), equal_agents(5));
     let Outcome::Placed(placed) = Scratch::new(&view).place(module.as_ref(), 0, &small()) else {
         panic!("all have room")
     };
-    assert_eq!((placed.agent.0, placed.explanation.score), (2, Some(2)));
+    assert_eq!((placed.agent.0, placed.explanation.score, placed.explanation.feasible), (0, Some(0), Some(5)));
 }
