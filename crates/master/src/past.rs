@@ -48,9 +48,7 @@ pub enum PastError {
     Trimmed { moment: String, kept_from: Seq },
     #[error("the log begins at position {first}, and no baseline of what was before it can be used")]
     NoBaseline { first: Position },
-    #[error(
-        "the log launches no task '{task}' behind record {from}: `bayplan task list --all` names those that are remembered"
-    )]
+    #[error("no record after {from} launches task '{task}': `bayplan task list --all` names those that are remembered")]
     NotLaunched { task: TaskId, from: Seq },
     #[error("the log ends with record {last}, so there is no record {seq} yet")]
     Ahead { seq: Seq, last: Seq },
