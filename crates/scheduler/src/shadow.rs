@@ -36,7 +36,7 @@ pub struct ShadowCounts {
 pub struct Difference {
     pub task: TaskId,
     pub agent: AgentId,
-    /// None for nowhere.
+    /// Missing when no agent would have been good enough.
     pub shadow: Option<AgentId>,
 }
 

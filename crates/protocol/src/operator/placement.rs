@@ -101,7 +101,7 @@ pub struct PackingView {
 pub struct DifferenceView {
     pub task: TaskId,
     pub agent: AgentId,
-    /// None for nowhere.
+    /// Missing when no agent would have been good enough.
     pub shadow: Option<AgentId>,
 }
 
