@@ -12,7 +12,7 @@ use MayKnow::{Everything, Only};
 /// The crates that decide: no clock, no random source, no IO.
 pub(crate) const PURE: [&str; 4] = ["model", "placement", "scheduler", "state"];
 
-const ARROWS: [(&str, MayKnow); 18] = [
+const ARROWS: [(&str, MayKnow); 19] = [
     ("agent", Only(&["model", "protocol"])),
     ("api", Only(&["master", "model", "placement", "protocol", "scheduler", "state"])),
     ("bayplan", Everything),
@@ -25,6 +25,7 @@ const ARROWS: [(&str, MayKnow); 18] = [
     ("placement", Only(&["model"])),
     ("policy-wasm", Only(&["model", "placement"])),
     ("protocol", Only(&["model"])),
+    ("replay", Only(&["model", "placement", "scheduler", "state"])),
     ("scheduler", Only(&["model", "placement", "state"])),
     ("sim", Everything),
     ("snapshot", Only(&["model", "state"])),
