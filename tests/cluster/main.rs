@@ -13,6 +13,7 @@ mod full_disk;
 mod harness;
 mod large_records;
 mod log_commands;
+mod looking_back;
 mod many;
 mod masters;
 mod modules;

@@ -20,6 +20,7 @@ mod guard;
 pub mod marathon;
 mod mesos;
 pub mod operator;
+pub mod past;
 mod serve;
 
 pub use auth::Token;

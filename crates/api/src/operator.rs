@@ -49,30 +49,36 @@ pub struct Operator {
     pub stopping: CancellationToken,
 }
 
-/// Every route, without authentication.
-pub fn router(operator: Operator) -> Router {
-    let mesos = crate::mesos::router(operator.handle.clone(), operator.stopping.clone());
-    let modules = put(placement::add_module).layer(DefaultBodyLimit::max(MODULE_BODY_LIMIT_BYTES));
-    let modules = modules.delete(placement::remove_module);
+/// What is answered out of the log, and can be asked about the past too.
+pub(crate) fn questions() -> Router<Operator> {
     Router::new()
-        .route(SUBSCRIBE_PATH, post(agents::subscribe))
-        .route(AGENT_STATUS_PATH, post(agents::report))
         .route(STATUS_PATH, get(look::status))
         .route(AGENTS_PATH, get(look::agents))
         .route(APPS_PATH, get(look::apps))
         .route(TASKS_PATH, get(look::tasks))
         .route(&format!("{TASKS_PATH}/{{task}}"), get(look::task))
-        .route(&format!("{TASKS_PATH}/{{task}}/files/{{file}}"), get(files::read))
         .route(&format!("{TASKS_PATH}/{{task}}/{EXPLANATION}"), get(explain::task))
         .route(WHY_NOT_PATH, get(explain::why_not))
         .route(EVENTS_PATH, get(events::records))
         .route(LEADER_PATH, get(leader::show))
-        .route(HAND_OVER_PATH, post(leader::hand_over))
         .route(POLICIES_PATH, get(placement::list))
+        .route(SHADOW_PATH, get(placement::shadow))
+}
+
+/// Every route, without authentication.
+pub fn router(operator: Operator) -> Router {
+    let mesos = crate::mesos::router(operator.handle.clone(), operator.stopping.clone());
+    let modules = put(placement::add_module).layer(DefaultBodyLimit::max(MODULE_BODY_LIMIT_BYTES));
+    let modules = modules.delete(placement::remove_module);
+    questions()
+        .route(SUBSCRIBE_PATH, post(agents::subscribe))
+        .route(AGENT_STATUS_PATH, post(agents::report))
+        .route(&format!("{TASKS_PATH}/{{task}}/files/{{file}}"), get(files::read))
+        .route(HAND_OVER_PATH, post(leader::hand_over))
         .route(USE_PROFILE_PATH, post(placement::choose))
         .route(PROFILES_PATH, post(placement::define))
         .route(&format!("{PROFILES_PATH}/{{name}}"), delete(placement::remove))
-        .route(SHADOW_PATH, get(placement::shadow).put(placement::choose_shadow))
+        .route(SHADOW_PATH, put(placement::choose_shadow))
         .route(&format!("{MODULES_PATH}/{{name}}"), modules)
         .route(METRICS_PATH, get(look::metrics))
         .route(HEALTH_PATH, get(look::health))

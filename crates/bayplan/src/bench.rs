@@ -1,5 +1,6 @@
 //! `bayplan bench`: puts a load on a master of its own, and says what it came to and what limited it.
 
+mod history;
 mod limits;
 mod master;
 
@@ -20,8 +21,10 @@ use master::BenchMaster;
 const TICK: Duration = Duration::from_millis(100);
 
 pub(crate) async fn run(bench: Bench, global: Global) -> Result<(), Failure> {
-    let Bench::Offers(args) = bench;
-    offers(args, global).await
+    match bench {
+        Bench::Offers(args) => offers(args, global).await,
+        Bench::History(args) => history::run(&args, &global),
+    }
 }
 
 async fn offers(args: Offers, global: Global) -> Result<(), Failure> {

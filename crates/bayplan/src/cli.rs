@@ -11,9 +11,12 @@ pub(crate) mod explain;
 pub(crate) mod log;
 pub(crate) mod log_commands;
 pub(crate) mod look;
+pub(crate) mod past;
 pub(crate) mod placement;
+pub(crate) mod replay;
 pub(crate) mod sim;
 pub(crate) mod task;
+pub(crate) mod when;
 
 use std::path::PathBuf;
 
@@ -38,6 +41,7 @@ Examples:
   bayplan events --follow                    everything that happens, as it happens
   bayplan explain TASK                       why a task is where it is
   bayplan why-not my-app h3                  what keeps another instance off an agent
+  bayplan --at 02:27 task list               as it was at that time; every command that only looks can do that
 
 Exit status:
   0  done
@@ -55,6 +59,8 @@ Every flag can be set by an environment variable too; `bayplan <command> --help`
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
+    #[command(flatten)]
+    pub(crate) past: past::PastArgs,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -113,6 +119,32 @@ pub(crate) enum Command {
     Bench(Box<bench::Bench>),
     #[command(subcommand)]
     Log(log_commands::Log),
+    #[command(subcommand)]
+    Replay(Box<replay::Replay>),
+}
+
+impl Command {
+    /// What a command that only looks was told of a moment; None for all other commands.
+    pub(crate) fn past(&self) -> Option<&past::PastArgs> {
+        match self {
+            Self::App(app::App::List(app::List { past })) | Self::App(app::App::Show(app::Show { past, .. })) => {
+                Some(past)
+            }
+            Self::Task(task::Task::List(task::List { past, .. })) => Some(past),
+            Self::Task(task::Task::Show(task::Show { past, .. })) => Some(past),
+            Self::Agent(agent) => match &agent.command {
+                Some(cluster::AgentCommand::List(list)) => Some(&list.past),
+                None => None,
+            },
+            Self::Events(events) => Some(&events.past),
+            Self::Status(status) => Some(&status.past),
+            Self::Leader(leader) if leader.command.is_none() => Some(&leader.past),
+            Self::Explain(explain) => Some(&explain.past),
+            Self::WhyNot(why_not) => Some(&why_not.past),
+            Self::Placement(placement) => placement.past(),
+            _ => None,
+        }
+    }
 }
 
 #[cfg(test)]

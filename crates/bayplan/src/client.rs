@@ -8,11 +8,16 @@ mod url;
 
 use std::time::{Duration, Instant};
 
-use model::AppId;
-use protocol::operator::ErrorBody;
+use api::forward::SEQ_HEADER;
+use api::past::{AT_HEADER, TIME_HEADER};
+use axum::Router;
+use axum::http::{HeaderName, Request};
+use model::{AppId, Seq};
+use protocol::operator::{ErrorBody, STATUS_PATH};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use tower::ServiceExt;
 
 use crate::failure::Failure;
 use crate::token::Token;
@@ -34,6 +39,10 @@ pub(crate) struct Client {
     http: reqwest::Client,
     masters: Vec<MasterUrl>,
     token: Option<Token>,
+    /// What answers in place of a master.
+    instead: Option<Router>,
+    /// The moment of the past that is asked about, as [`AT_HEADER`] has it.
+    at: Option<String>,
 }
 
 /// Which master answered, and what.
@@ -73,7 +82,28 @@ impl Client {
             .user_agent(concat!("bayplan/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|error| Failure::failed(format!("cannot set up HTTP: {}", causes(&error))))?;
-        Ok(Self { http, masters, token })
+        Ok(Self { http, masters, token, instead: None, at: None })
+    }
+
+    /// Asks about a log that this process has opened.
+    pub(crate) fn over(routes: Router) -> Result<Self, Failure> {
+        let nobody = MasterUrl::parse("http://log").map_err(Failure::failed)?;
+        Ok(Self { instead: Some(routes), ..Self::new(vec![nobody], None)? })
+    }
+
+    /// Asks a running master about a moment of the past, from now on. Gives the record and the time that this means.
+    pub(crate) async fn look_back(&mut self, at: String) -> Result<(Seq, String), Failure> {
+        self.at = Some(at);
+        let (master, response) = self.send(&Call::get(STATUS_PATH, &[]), None).await?;
+        let told = |name: HeaderName| response.headers().get(name)?.to_str().ok().map(str::to_owned);
+        let seq = told(SEQ_HEADER).and_then(|seq| seq.parse().ok()).map(Seq);
+        let Some((seq, time)) = seq.zip(told(TIME_HEADER)) else {
+            return Err(Failure::failed(format!(
+                "{master} does not answer for the past, it is older than this bayplan; open its log with --log"
+            )));
+        };
+        self.at = Some(seq.to_string());
+        Ok((seq, time))
     }
 
     pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str, query: &[(&str, String)]) -> Result<T, Failure> {
@@ -121,7 +151,7 @@ impl Client {
     async fn send_once(&self, call: &Call<'_>, timeout: Option<Duration>) -> Result<Result<Answer, Answer>, Failure> {
         let (mut unreachable, mut without_leader) = (Vec::new(), None);
         for master in &self.masters {
-            match self.request(master, call, timeout).send().await {
+            match self.ask(self.request(master, call, timeout)).await {
                 Ok(response) if response.status().is_success() => return Ok(Ok((master.clone(), response))),
                 Ok(response) if is_without_leader(&response) => without_leader = Some((master.clone(), response)),
                 Ok(response) => return Err(refusal(master, response).await),
@@ -138,6 +168,13 @@ impl Client {
         )))
     }
 
+    async fn ask(&self, request: RequestBuilder) -> Result<Response, reqwest::Error> {
+        let Some(routes) = &self.instead else { return request.send().await };
+        let request: Request<reqwest::Body> = request.build()?.try_into()?;
+        let Ok(response) = routes.clone().oneshot(request.map(axum::body::Body::new)).await;
+        Ok(response.map(|body| reqwest::Body::wrap_stream(body.into_data_stream())).into())
+    }
+
     fn request(&self, master: &MasterUrl, call: &Call<'_>, timeout: Option<Duration>) -> RequestBuilder {
         let mut request = self.http.request(call.method.clone(), master.join(call.path)).query(call.query);
         request = match call.body {
@@ -145,10 +182,13 @@ impl Client {
             Some(Body::Bytes(bytes)) => request.body(bytes.to_vec()),
             None => request,
         };
+        if let Some(at) = &self.at {
+            request = request.header(AT_HEADER, at);
+        }
         if let Some(token) = &self.token {
             request = request.bearer_auth(token.reveal());
         }
-        if let Some(timeout) = timeout {
+        if let Some(timeout) = timeout.filter(|_| self.at.is_none() && self.instead.is_none()) {
             request = request.timeout(timeout);
         }
         request

@@ -8,18 +8,21 @@ mod explain;
 mod leader;
 pub(crate) mod log;
 mod look;
+mod looking_back;
 pub(crate) mod placement;
+pub(crate) mod replay;
 mod task;
 
 use model::AppId;
 use protocol::operator::{APPS_PATH, AppList};
 
 use crate::cli::cluster::AgentCommand;
+use crate::cli::past::PastArgs;
 use crate::cli::{ColorWhen, Command, Global};
 use crate::client::Client;
 use crate::failure::Failure;
 use crate::output::Output;
-use crate::token::Token;
+use crate::past::PastLog;
 
 pub(crate) use app::deploy;
 
@@ -28,12 +31,17 @@ struct Session {
     client: Client,
     out: Output,
     color: ColorWhen,
+    /// The log that is asked instead of a master.
+    past: Option<PastLog>,
 }
 
-pub(crate) async fn run(command: Command, global: Global) -> Result<(), Failure> {
-    let token = global.token_file.as_deref().map(Token::read).transpose()?;
-    let client = Client::new(global.master, token)?;
-    let mut session = Session { client, out: Output::new(global.color, global.json), color: global.color };
+pub(crate) async fn run(command: Command, global: Global, past: PastArgs) -> Result<(), Failure> {
+    if matches!(&command, Command::Events(events) if events.follow) && past.is_given() {
+        return Err(Failure::Usage(
+            "--follow: nothing follows a moment of the past; leave out --at and --log".to_owned(),
+        ));
+    }
+    let mut session = looking_back::session(global, &past).await?;
     match command {
         Command::App(command) => app::run(&mut session, command).await,
         Command::Task(command) => task::run(&mut session, command).await,
@@ -47,9 +55,12 @@ pub(crate) async fn run(command: Command, global: Global) -> Result<(), Failure>
         Command::WhyNot(wish) => explain::why_not(&mut session, wish).await,
         Command::Status(_) => look::status(&mut session).await,
         Command::Leader(command) => leader::run(&mut session, command).await,
-        Command::Dev(_) | Command::Master(_) | Command::Sim(_) | Command::Bench(_) | Command::Log(_) => {
-            Err(Failure::Usage("running a cluster is no question to a cluster".to_owned()))
-        }
+        Command::Dev(_)
+        | Command::Master(_)
+        | Command::Sim(_)
+        | Command::Bench(_)
+        | Command::Log(_)
+        | Command::Replay(_) => Err(Failure::Usage("running a cluster is no question to a cluster".to_owned())),
     }
 }
 

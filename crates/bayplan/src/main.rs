@@ -12,6 +12,7 @@ mod modules;
 mod node;
 mod output;
 mod packing;
+mod past;
 mod progress;
 mod render;
 mod simulate;
@@ -67,13 +68,22 @@ fn run_async(cli: Cli) -> Result<(), Failure> {
 }
 
 async fn run(cli: Cli) -> Result<(), Failure> {
-    let Cli { global, command } = cli;
+    let Cli { global, past, command } = cli;
+    let past = command.past().cloned().unwrap_or_default().or(past);
+    if past.is_given() && command.past().is_none() {
+        return Err(Failure::Usage(
+            "--at and --log before a command (or BAYPLAN_AT and BAYPLAN_PAST_LOG) are for commands that only look: app list, app \
+             show, task list, task show, agent list, status, events, leader, placement list, explain, why-not"
+                .to_owned(),
+        ));
+    }
     match command {
         Command::Dev(args) => node::dev(*args, global).await,
         Command::Master(args) => node::master(*args, global).await,
         Command::Agent(args) if args.command.is_none() => node::agent(args.run, global).await,
         Command::Bench(command) => bench::run(*command, global).await,
         Command::Log(command) => commands::log::run(command, global).await,
-        command => commands::run(command, global).await,
+        Command::Replay(command) => commands::replay::run(*command, global).await,
+        command => commands::run(command, global, past).await,
     }
 }

@@ -57,6 +57,7 @@ enum Pending {
     /// To be judged.
     Record(SealedRecord),
     Told(Entry),
+    Failed(ReadError),
 }
 
 impl Committed {
@@ -86,11 +87,18 @@ impl Committed {
                 let entry = match pending {
                     Pending::Record(record) => judge(&mut self.tip, self.position, record),
                     Pending::Told(entry) => Ok(entry),
+                    Pending::Failed(error) => Err(error),
                 };
                 return Some(entry.inspect_err(|_| self.end()));
             }
             let taken = match self.messages.next().await? {
                 Ok(message) => self.take(message),
+                Err(ReadError::Damaged { position, index, error, before }) if !before.is_empty() => {
+                    let taken = self.take(Message { position, content: Content::from(before) });
+                    let error = ReadError::Damaged { position, index, error, before: Vec::new() };
+                    self.pending.push_back(Pending::Failed(error));
+                    taken
+                }
                 Err(error) => Err(error),
             };
             if let Err(error) = taken {
@@ -102,7 +110,7 @@ impl Committed {
 
     fn end(&mut self) {
         self.pending.clear();
-        self.messages = Messages::ended();
+        self.messages = Messages::none();
     }
 
     fn take(&mut self, Message { position, content }: Message) -> Result<(), ReadError> {
@@ -115,7 +123,7 @@ impl Committed {
             }
             Content::Part(part) => {
                 let step = self.parts.take(&part.part);
-                let step = step.map_err(|error| ReadError::Damaged { position, index: 0, error })?;
+                let step = step.map_err(|error| ReadError::damaged(position, error))?;
                 self.pending.extend(step.given_up.map(unfinished));
                 self.pending.push_back(match step.whole {
                     Some(record) => Pending::Record(record),

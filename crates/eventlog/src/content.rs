@@ -29,21 +29,32 @@ impl From<SealedPart> for Content {
     }
 }
 
+/// Why a message could not be read to its end.
+pub(crate) struct Undecoded {
+    /// The records that could.
+    pub(crate) before: Vec<SealedRecord>,
+    pub(crate) error: CodecError,
+}
+
 impl Content {
-    /// The error says of which record in the message it is.
-    pub(crate) fn decode(mut bytes: &[u8]) -> Result<Self, (usize, CodecError)> {
-        if bytes.is_empty() {
-            return Err((0, CodecError::Malformed("the message is empty".to_owned())));
-        }
+    pub(crate) fn decode(mut bytes: &[u8]) -> Result<Self, Undecoded> {
         let mut records = Vec::new();
+        if bytes.is_empty() {
+            let error = CodecError::Malformed("the message is empty".to_owned());
+            return Err(Undecoded { before: records, error });
+        }
         while !bytes.is_empty() {
-            let (sealed, taken) = Sealed::open(bytes).map_err(|error| (records.len(), error))?;
-            match sealed {
-                Sealed::Record(record) => records.push(record),
-                Sealed::Part(part) if records.is_empty() && taken == bytes.len() => return Ok(part.into()),
-                Sealed::Part(_) => return Err((records.len(), CodecError::Misplaced)),
-            }
-            bytes = &bytes[taken..];
+            let error = match Sealed::open(bytes) {
+                Ok((Sealed::Record(record), taken)) => {
+                    records.push(record);
+                    bytes = &bytes[taken..];
+                    continue;
+                }
+                Ok((Sealed::Part(part), taken)) if records.is_empty() && taken == bytes.len() => return Ok(part.into()),
+                Ok((Sealed::Part(_), _)) => CodecError::Misplaced,
+                Err(error) => error,
+            };
+            return Err(Undecoded { before: records, error });
         }
         Ok(records.into())
     }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use model::{CodecError, Position, Seq, Void};
+use model::{CodecError, Position, SealedRecord, Seq, Void};
 
 /// Why an append did not succeed. Only `Unknown` leaves open whether the batch is in the log.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -35,7 +35,14 @@ pub enum ReadError {
     #[error("position {position} of the log is missing, though there are later ones: the log has lost it")]
     Missing { position: Position },
     #[error("position {position} of the log, record {index}: {error}")]
-    Damaged { position: Position, index: usize, error: CodecError },
+    Damaged {
+        position: Position,
+        index: usize,
+        error: CodecError,
+        /// The records of the message that are before it. They are as they were written, and [`crate::committed`] gives them
+        /// before the error.
+        before: Vec<SealedRecord>,
+    },
     /// The record is of the current epoch and the next in number, but does not name the one before it.
     #[error("position {position} of the log: record {seq} does not follow the record before it, the chain is broken")]
     BrokenChain { position: Position, seq: Seq },
@@ -48,6 +55,12 @@ pub enum ReadError {
 }
 
 impl ReadError {
+    /// Of a message of which nothing can be read.
+    #[must_use]
+    pub const fn damaged(position: Position, error: CodecError) -> Self {
+        Self::Damaged { position, index: 0, error, before: Vec::new() }
+    }
+
     /// Whether the log itself is not as it was written, so that reading again changes nothing.
     #[must_use]
     pub const fn is_damage(&self) -> bool {

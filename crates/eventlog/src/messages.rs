@@ -12,6 +12,7 @@ use model::Position;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
+use crate::content::Undecoded;
 use crate::{Content, ReadError};
 
 /// One message of the log.
@@ -25,7 +26,10 @@ impl Message {
     /// Takes apart what a provider keeps as [`Content::pieces`], one after the other.
     pub fn decode(position: Position, bytes: &[u8]) -> Result<Self, ReadError> {
         let content = Content::decode(bytes);
-        let content = content.map_err(|(index, error)| ReadError::Damaged { position, index, error })?;
+        let content = content.map_err(|Undecoded { before, error }| {
+            let index = before.len();
+            ReadError::Damaged { position, index, error, before }
+        })?;
         Ok(Self { position, content })
     }
 }
@@ -53,7 +57,8 @@ impl Messages {
     }
 
     /// No messages at all.
-    pub(crate) fn ended() -> Self {
+    #[must_use]
+    pub fn none() -> Self {
         Self { source: None, chunk: VecDeque::new() }
     }
 
@@ -61,6 +66,12 @@ impl Messages {
     #[must_use]
     pub fn upto(self, last: Position) -> Self {
         Self::new(Upto { messages: self, last })
+    }
+
+    /// The same, and an error where they end.
+    #[must_use]
+    pub fn followed_by(self, error: ReadError) -> Self {
+        Self::new(Followed { messages: self, error: Some(error) })
     }
 
     /// The same, read and decoded by a task of its own, which is some chunks ahead of the caller; for callers that compute as
@@ -85,16 +96,24 @@ impl Messages {
     /// (cancel safe).
     pub async fn next(&mut self) -> Option<Result<Message, ReadError>> {
         while self.chunk.is_empty() {
-            match self.source.as_mut()?.next_chunk().await {
-                Some(Ok(messages)) => self.chunk = messages.into(),
-                Some(Err(error)) => {
-                    self.source = None;
-                    return Some(Err(error));
-                }
-                None => self.source = None,
+            match self.next_chunk().await? {
+                Ok(messages) => self.chunk = messages.into(),
+                Err(error) => return Some(Err(error)),
             }
         }
         self.chunk.pop_front().map(Ok)
+    }
+
+    /// All that is at hand, or the next chunk.
+    async fn next_chunk(&mut self) -> Option<Result<Vec<Message>, ReadError>> {
+        if !self.chunk.is_empty() {
+            return Some(Ok(std::mem::take(&mut self.chunk).into()));
+        }
+        let chunk = self.source.as_mut()?.next_chunk().await;
+        if !matches!(chunk, Some(Ok(_))) {
+            self.source = None;
+        }
+        chunk
     }
 }
 
@@ -127,6 +146,22 @@ impl Drop for Ahead {
     }
 }
 
+struct Followed {
+    messages: Messages,
+    error: Option<ReadError>,
+}
+
+impl Source for Followed {
+    fn next_chunk(&mut self) -> NextChunk<'_> {
+        Box::pin(async move {
+            match self.messages.next_chunk().await {
+                None => self.error.take().map(Err),
+                chunk => chunk,
+            }
+        })
+    }
+}
+
 struct Upto {
     messages: Messages,
     last: Position,
@@ -140,7 +175,7 @@ impl Source for Upto {
                 Ok(message) if message.position > self.last => None,
                 Ok(message) => {
                     if message.position == self.last {
-                        self.messages = Messages::ended();
+                        self.messages = Messages::none();
                     }
                     Some(Ok(vec![message]))
                 }

@@ -5,6 +5,7 @@
 
 mod baselines;
 mod folder;
+mod look;
 mod options;
 mod store;
 mod wal;
@@ -13,7 +14,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use model::{Position, Seq};
+use model::{CodecError, Position, Seq};
 use tokio::task::spawn_blocking;
 
 use crate::messages::{Cursor, Shelf};
@@ -39,6 +40,24 @@ impl RocksLog {
         Ok(Self { store: Arc::new(store) })
     }
 
+    /// Opens the log in `folder` to look at it, as it is now, also while another process has it open. Nothing in the folder is
+    /// changed, and whoever writes is not disturbed: appends to this one fail. What it shows is durable. Where the log is
+    /// damaged, what was before the damage can be read, and then the error comes.
+    pub async fn look(folder: impl AsRef<Path>, options: Options) -> Result<Self, OpenError> {
+        let folder = folder.as_ref().to_owned();
+        let name = folder.clone();
+        let store = spawn_blocking(move || Store::look(folder, options)).await;
+        let store = store.map_err(|stop| OpenError::Unavailable { folder: name, reason: stop.to_string() })??;
+        Ok(Self { store: Arc::new(store) })
+    }
+
+    /// For one that was opened by [`RocksLog::look`]: goes on to the end as it is now.
+    pub async fn look_again(&self) -> Result<(), ReadError> {
+        let store = Arc::clone(&self.store);
+        let looked = spawn_blocking(move || store.look_again()).await;
+        looked.map_err(|stop| ReadError::Unavailable { reason: stop.to_string() })?
+    }
+
     /// Closes the log after what is under way. When this returns, the folder may be opened again. Merely dropping a log
     /// closes it too, at some later moment when the last read that is under way has ended.
     pub async fn close(self) {
@@ -49,6 +68,11 @@ impl RocksLog {
 }
 
 impl RocksLog {
+    fn check_writable(&self) -> Result<(), BaselineError> {
+        let reason = "the log was opened to look at it".to_owned();
+        if self.store.is_looking() { Err(BaselineError::Unavailable { reason }) } else { Ok(()) }
+    }
+
     /// Work with files in the log's folder, which this process holds.
     async fn with_folder<T: Send + 'static>(
         &self,
@@ -75,7 +99,16 @@ impl EventLog for RocksLog {
     }
 
     fn read(&self, from: Position) -> Messages {
-        Cursor::read(&self.store, self.store.end(), from)
+        let end = self.store.end();
+        let last = *end.borrow();
+        let messages = Cursor::read(&self.store, end, from);
+        match self.store.damage() {
+            Some(damage) if from <= last.next() => {
+                let error = CodecError::Malformed(damage.to_owned());
+                messages.followed_by(ReadError::damaged(last.next(), error))
+            }
+            _ => messages,
+        }
     }
 
     fn tail(&self, from: Position) -> Messages {
@@ -95,6 +128,7 @@ impl EventLog for RocksLog {
     }
 
     async fn put_baseline(&self, seq: Seq, position: Position, bytes: Bytes) -> Result<Baseline, BaselineError> {
+        self.check_writable()?;
         self.with_folder(move |folder| baselines::put(folder, seq, position, &bytes)).await
     }
 
@@ -108,6 +142,7 @@ impl EventLog for RocksLog {
     }
 
     async fn remove_baseline(&self, baseline: &Baseline) -> Result<(), BaselineError> {
+        self.check_writable()?;
         let baseline = baseline.clone();
         self.with_folder(move |folder| baselines::remove(folder, &baseline)).await
     }

@@ -37,7 +37,7 @@ fn begins_at(message: &Message) -> Position {
 
 /// Finds the message that holds record `seq`, or its first part. The reader skips the records before it in the message. If
 /// the record does not exist yet, that is the last message; if it was trimmed, the first one (then `tip.seq` is not below
-/// `seq`).
+/// `seq`). In a log that is damaged, records before the damage are found.
 pub async fn seek(log: &impl EventLog, seq: Seq) -> Result<Anchor, ReadError> {
     let bounds = log.bounds().await?;
     let Some(mut found) = in_line(log, bounds.first, bounds.last.next(), bounds.first).await? else {
@@ -46,9 +46,12 @@ pub async fn seek(log: &impl EventLog, seq: Seq) -> Result<Anchor, ReadError> {
     let mut end = bounds.last.next();
     while found.position.next() < end {
         let middle = Position(found.position.0 + (end.0 - found.position.0) / 2);
-        match in_line(log, middle, end, bounds.first).await? {
-            Some(glimpse) if glimpse.before.seq < seq => found = glimpse,
-            _ => end = middle,
+        match in_line(log, middle, end, bounds.first).await {
+            Ok(Some(glimpse)) if glimpse.before.seq < seq => found = glimpse,
+            Ok(_) => end = middle,
+            // Nobody gets behind it, so a record that can be reached is before it.
+            Err(error) if error.is_damage() => end = middle,
+            Err(error) => return Err(error),
         }
     }
     Ok(Anchor { position: found.position, tip: found.before })
@@ -131,7 +134,10 @@ async fn in_line(
         let too_old = at.saturating_sub(NEIGHBOURS as usize);
         window.drain(..too_old);
         at -= too_old;
-        next = messages.next().await.transpose()?;
+        next = match messages.next().await.transpose() {
+            Err(error) if error.is_damage() && !window.is_empty() => None,
+            message => message?,
+        };
     }
 }
 

@@ -147,7 +147,10 @@ async fn records_are_checked_apart_from_the_database() {
     let log = written.open().await.expect("the log opens");
     let read = collect(log.read(Position(3))).await;
     assert!(
-        matches!(read, Err(ReadError::Damaged { position: Position(4), index: 0, error: CodecError::Checksum { .. } })),
+        matches!(
+            read,
+            Err(ReadError::Damaged { position: Position(4), index: 0, error: CodecError::Checksum { .. }, .. })
+        ),
         "{read:?}"
     );
     let lost = ReadError::Missing { position: Position(2) };

@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 
 use crate::batch::Submission;
+use crate::environment::{Environment, System};
 use crate::explaining::{ExplainError, ExplainedTask, Explaining, WhyNotNow};
 use crate::feed::Feed;
 use crate::metrics::Load;
@@ -110,6 +111,8 @@ pub struct Handle {
     pub(crate) streams: RecordStreams,
     pub(crate) explaining: Explaining,
     pub(crate) tasks: Tasks,
+    /// Of a moment of the past, its time.
+    pub(crate) past_at: Option<Timestamp>,
 }
 
 impl Handle {
@@ -140,6 +143,9 @@ impl Handle {
 
     #[must_use]
     pub fn role(&self) -> Role {
+        if self.past_at.is_some() {
+            return Role::Leading;
+        }
         match &*self.door.borrow() {
             Door::Open(_) => Role::Leading,
             Door::Shut | Door::Stopping => Role::Following { leader: self.leader() },
@@ -155,6 +161,12 @@ impl Handle {
         let is_other = !header.leader.is_empty() && *header.leader != *self.name;
         (is_heard && is_other)
             .then(|| KnownLeader { name: header.leader.clone(), addresses: header.leader_addresses.clone() })
+    }
+
+    /// What the clock says: for ages only. In the past it says when that was.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.past_at.unwrap_or_else(|| System.now())
     }
 
     /// The other masters that were heard of a moment ago.
@@ -214,20 +226,26 @@ impl Handle {
     /// Records from the log, and then, for [`Follow::Live`], as they become durable.
     #[must_use]
     pub fn records(&self, from: Seq, follow: Follow) -> mpsc::Receiver<Result<Arc<Record>, StreamError>> {
-        self.streams.open(from, follow)
+        match self.past_at {
+            Some(_) => self.streams.open(from, self.read().seq, Follow::ToEnd),
+            None => self.streams.open(from, Seq(u64::MAX), follow),
+        }
     }
 
     /// Why a task is where it is: the whole account of that decision, at that moment. The log is folded for it.
     pub async fn explain(&self, task: TaskId) -> Result<ExplainedTask, ExplainError> {
-        let is_known = self.read().tasks.contains(&task);
-        self.explaining.task(task, is_known).await
+        let (launched_at, last) = {
+            let state = self.read();
+            (state.tasks.get(&task).map(|task| task.launched_at), state.seq)
+        };
+        self.explaining.task(task, launched_at, last).await
     }
 
     /// Why an instance of an app, or a task if it were placed anew, would not go to an agent, as the cluster is now; and how
     /// many of `count` would fit there.
     pub async fn why_not(&self, what: String, agent: String, count: u32) -> Result<WhyNotNow, ExplainError> {
-        let state = self.read().clone();
-        self.explaining.why_not(state, what, agent, count).await
+        let reads = Arc::clone(&self.reads);
+        self.explaining.why_not(move || reads.state().clone(), what, agent, count).await
     }
 
     /// Opens an agent's session; an earlier one of the same agent ends.

@@ -17,6 +17,7 @@ use crate::feed::Feed;
 use crate::folding::{Folded, fold};
 use crate::handle::{Handle, SubmitError};
 use crate::node::{Mandate, Node, lead_alone};
+use crate::past::Kept;
 use crate::peers::{self, Peers};
 use crate::reads::Reads;
 use crate::role::Door;
@@ -114,6 +115,7 @@ pub async fn start<L: EventLog>(log: Arc<L>, config: Config) -> Result<(Handle, 
     }
     let leads_already = leads_with.is_some();
     let feed = kept.and_then(|kept| Feed::start(kept, &mut state, tip, tip_at));
+    let checkpoints = Kept { snapshot: config.snapshot.as_ref().map(|kept| kept.folder.clone()), cache: None };
     let (tasks, guard) = Tasks::new();
     let reads = Arc::new(Reads::new(state, tip, tip_at, feed, Shadowing::new(config.policies.clone())));
     let sessions = Arc::new(Sessions::new(&config));
@@ -133,8 +135,9 @@ pub async fn start<L: EventLog>(log: Arc<L>, config: Config) -> Result<(Handle, 
         reads: Arc::clone(&reads),
         sessions: Arc::clone(&sessions),
         streams: RecordStreams::over(Arc::clone(&log), tasks.clone()),
-        explaining: Explaining::over(Arc::clone(&log), config.policies.clone()),
+        explaining: Explaining::over(Arc::clone(&log), checkpoints, config.policies.clone()),
         tasks: tasks.clone(),
+        past_at: None,
     };
     if let Some(Standby { heartbeat, .. }) = config.standby {
         tasks.spawn(Arc::clone(&peers).listen(log.notices()));

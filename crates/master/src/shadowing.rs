@@ -38,7 +38,8 @@ pub struct ShadowReport {
 }
 
 pub(crate) struct Shadowing {
-    policies: Policies,
+    /// None where no shadow may run.
+    policies: Option<Policies>,
     running: Mutex<Option<Running>>,
 }
 
@@ -61,7 +62,12 @@ type Batch = Vec<Arc<Record>>;
 
 impl Shadowing {
     pub(crate) fn new(policies: Policies) -> Self {
-        Self { policies, running: Mutex::new(None) }
+        Self { policies: Some(policies), running: Mutex::new(None) }
+    }
+
+    /// Never follows anything.
+    pub(crate) fn off() -> Self {
+        Self { policies: None, running: Mutex::new(None) }
     }
 
     pub(crate) fn report(&self) -> Option<ShadowReport> {
@@ -71,6 +77,7 @@ impl Shadowing {
 
     /// Passes on records that `state` has by now.
     pub(crate) fn tell(&self, records: &[SealedRecord], state: &State) {
+        let Some(policies) = &self.policies else { return };
         let mut running = self.running();
         let wanted = state.header.profiles.shadow.as_ref();
         let Some(wanted) = wanted else {
@@ -82,7 +89,7 @@ impl Shadowing {
         let known = running.as_ref().filter(|running| running.profile == *wanted);
         let mut events = records.iter().flat_map(|sealed| &sealed.record.events);
         if known.is_none() || events.any(|event| changes_meaning(event, wanted, state)) {
-            *running = Some(self.begin(wanted, state));
+            *running = Some(begin(policies, wanted, state));
             return;
         }
         let Some(batches) = known.and_then(|running| running.batches.as_ref()) else { return };
@@ -91,35 +98,35 @@ impl Shadowing {
         if let Err(TrySendError::Full(_)) = batches.try_send(batch) {
             tracing::warn!(profile = %wanted, "the shadow cannot follow and begins anew");
             counter!("bayplan_shadow_restarts_total").increment(1);
-            *running = Some(self.begin(wanted, state));
-        }
-    }
-
-    fn begin(&self, name: &Arc<str>, state: &State) -> Running {
-        let (profile, is_over) = (Arc::clone(name), Arc::new(AtomicBool::new(false)));
-        let report = Arc::new(Mutex::new(ShadowReport {
-            profile: Arc::clone(name),
-            since: state.seq,
-            seq: state.seq,
-            counts: ShadowCounts::default(),
-            differences: Vec::new(),
-            live: Packing::default(),
-            own: Packing::default(),
-            fault: None,
-        }));
-        let batches = self.policies.profile(state, name).and_then(|ready| start(ready, state, &report, &is_over));
-        match batches {
-            Ok(batches) => Running { profile, batches: Some(batches), report, is_over },
-            Err(why) => {
-                tracing::warn!(profile = %name, why, "the shadow does not decide");
-                lock(&report).fault = Some(why);
-                Running { profile, batches: None, report, is_over }
-            }
+            *running = Some(begin(policies, wanted, state));
         }
     }
 
     fn running(&self) -> MutexGuard<'_, Option<Running>> {
         lock(&self.running)
+    }
+}
+
+fn begin(policies: &Policies, name: &Arc<str>, state: &State) -> Running {
+    let (profile, is_over) = (Arc::clone(name), Arc::new(AtomicBool::new(false)));
+    let report = Arc::new(Mutex::new(ShadowReport {
+        profile: Arc::clone(name),
+        since: state.seq,
+        seq: state.seq,
+        counts: ShadowCounts::default(),
+        differences: Vec::new(),
+        live: Packing::default(),
+        own: Packing::default(),
+        fault: None,
+    }));
+    let batches = policies.profile(state, name).and_then(|ready| start(ready, state, &report, &is_over));
+    match batches {
+        Ok(batches) => Running { profile, batches: Some(batches), report, is_over },
+        Err(why) => {
+            tracing::warn!(profile = %name, why, "the shadow does not decide");
+            lock(&report).fault = Some(why);
+            Running { profile, batches: None, report, is_over }
+        }
     }
 }
 

@@ -30,36 +30,43 @@ type Item = Result<Arc<Record>, StreamError>;
 /// Opens streams of records over a log, whatever its provider.
 #[derive(Clone)]
 pub(crate) struct RecordStreams {
-    open: Arc<dyn Fn(Seq, Follow) -> mpsc::Receiver<Item> + Send + Sync>,
+    open: Arc<dyn Fn(Seq, Seq, Follow) -> mpsc::Receiver<Item> + Send + Sync>,
 }
 
 impl RecordStreams {
     pub(crate) fn over<L: EventLog>(log: Arc<L>, tasks: Tasks) -> Self {
         Self {
-            open: Arc::new(move |from, follow| {
+            open: Arc::new(move |from, upto, follow| {
                 let (items, receiver) = mpsc::channel(BUFFERED);
-                tasks.spawn(pump(Arc::clone(&log), from, follow, items));
+                tasks.spawn(pump(Arc::clone(&log), from, upto, follow, items));
                 receiver
             }),
         }
     }
 
-    pub(crate) fn open(&self, from: Seq, follow: Follow) -> mpsc::Receiver<Item> {
-        (self.open)(from, follow)
+    /// Nothing is told that came after record `upto`.
+    pub(crate) fn open(&self, from: Seq, upto: Seq, follow: Follow) -> mpsc::Receiver<Item> {
+        (self.open)(from, upto, follow)
     }
 }
 
-async fn pump<L: EventLog>(log: Arc<L>, from: Seq, follow: Follow, items: mpsc::Sender<Item>) {
+async fn pump<L: EventLog>(log: Arc<L>, from: Seq, upto: Seq, follow: Follow, items: mpsc::Sender<Item>) {
     tokio::select! {
         biased;
-        result = copy(log.as_ref(), from, follow, &items) => if let Err(error) = result {
+        result = copy(log.as_ref(), from, upto, follow, &items) => if let Err(error) = result {
             let _gone = items.send(Err(error)).await;
         },
         () = items.closed() => {}
     }
 }
 
-async fn copy<L: EventLog>(log: &L, from: Seq, follow: Follow, items: &mpsc::Sender<Item>) -> Result<(), StreamError> {
+async fn copy<L: EventLog>(
+    log: &L,
+    from: Seq,
+    upto: Seq,
+    follow: Follow,
+    items: &mpsc::Sender<Item>,
+) -> Result<(), StreamError> {
     let failed = |error: eventlog::ReadError| StreamError { reason: error.to_string() };
     let anchor = seek(log, from).await.map_err(failed)?;
     let messages = match follow {
@@ -68,10 +75,9 @@ async fn copy<L: EventLog>(log: &L, from: Seq, follow: Follow, items: &mpsc::Sen
     };
     let mut records = committed(messages, anchor.tip);
     while let Some(entry) = records.next().await {
-        if let Entry::Accepted { record, .. } = entry.map_err(failed)?
-            && record.record.seq >= from
-            && items.send(Ok(record.record)).await.is_err()
-        {
+        let Entry::Accepted { record, .. } = entry.map_err(failed)? else { continue };
+        let seq = record.record.seq;
+        if seq > upto || (seq >= from && items.send(Ok(record.record)).await.is_err()) {
             return Ok(());
         }
     }

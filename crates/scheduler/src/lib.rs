@@ -38,7 +38,7 @@ pub use profiles::{MAX_CHOICES, MAX_MODULE_BYTES, MAX_MODULES, MAX_PROFILES, Mod
 pub use rejection::Rejection;
 pub use shadow::{Difference, Packing, Shadow, ShadowCounts};
 
-pub use why_not::{COUNT_LIMIT, Change, Unasked, WhyNot, why_not};
+pub use why_not::{COUNT_LIMIT, Change, GoingOn, Unasked, WhyNot, why_not, why_not_while};
 
 use draft::Draft;
 

@@ -3,6 +3,7 @@
 //! It is asked of the world as it is: what decides is the app's own profile, and the filters are those of a decision. Must
 //! not know who asks.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use model::{
@@ -71,6 +72,26 @@ pub enum Unasked {
     Forgotten { task: TaskId, app: AppId },
     #[error("count must be 1 to {COUNT_LIMIT}, not {0}")]
     Count(u32),
+    #[error("nobody waits for it any more")]
+    GivenUp,
+}
+
+/// Whether somebody still waits for the answer.
+pub type GoingOn<'a> = dyn Fn() -> ControlFlow<()> + 'a;
+
+/// So many instances are tried before it is asked whether somebody still waits.
+const TRIED_AT_ONCE: u32 = 32;
+
+/// Why a profile gave no answer.
+enum Stopped {
+    Faulty(Faulty),
+    GivenUp,
+}
+
+impl From<Faulty> for Stopped {
+    fn from(fault: Faulty) -> Self {
+        Self::Faulty(fault)
+    }
 }
 
 fn list(agents: &[AgentId]) -> String {
@@ -96,6 +117,18 @@ struct Subject {
 
 /// Asks about an app or a task, by its id, and an agent, by its id or hostname.
 pub fn why_not(world: &World, what: &str, agent: &str, count: u32, policies: &Policies) -> Result<WhyNot, Unasked> {
+    why_not_while(world, what, agent, count, policies, &|| ControlFlow::Continue(()))
+}
+
+/// The same, for somebody who may go away: with many instances, and a policy that takes its time, it is long.
+pub fn why_not_while(
+    world: &World,
+    what: &str,
+    agent: &str,
+    count: u32,
+    policies: &Policies,
+    going_on: &GoingOn<'_>,
+) -> Result<WhyNot, Unasked> {
     if !(1..=COUNT_LIMIT).contains(&count) {
         return Err(Unasked::Count(count));
     }
@@ -106,9 +139,10 @@ pub fn why_not(world: &World, what: &str, agent: &str, count: u32, policies: &Po
     let mut disabled: Vec<Arc<str>> = Vec::new();
     loop {
         let profile = policies.deciding_for(state, &subject.spec, &disabled);
-        match answer(view.as_ref().unwrap_or(&world.view), &subject, agent, count, &profile) {
+        match answer(view.as_ref().unwrap_or(&world.view), &subject, agent, count, &profile, going_on) {
             Ok(answer) => return Ok(answer),
-            Err(fault) => disabled.push(fault.policy.into()),
+            Err(Stopped::Faulty(fault)) => disabled.push(fault.policy.into()),
+            Err(Stopped::GivenUp) => return Err(Unasked::GivenUp),
         }
     }
 }
@@ -169,20 +203,21 @@ fn answer(
     agent: AgentId,
     count: u32,
     profile: &ReadyProfile,
-) -> Result<WhyNot, Faulty> {
+    going_on: &GoingOn<'_>,
+) -> Result<WhyNot, Stopped> {
     let request = Request::of_app(&subject.spec).counting_since(subject.since);
     let mut scratch = Scratch::new(view);
     let account = scratch.account(profile, SEED, &request)?;
     let wishes = if account.without_wishes { Wishes::LeftAside } else { Wishes::Count };
     let lacks = scratch.lacks(agent, profile, SEED, &request, wishes)?;
-    let fit = scratch.place_on(agent, profile, SEED, &request, count)?;
+    let fit = place_on(&mut scratch, agent, profile, &request, count, going_on)?;
     let changes = match view.node(agent) {
         Some(node) if fit < count => changes(node, &request, count),
         _ => Vec::new(),
     };
     let reduced = reduced(&request, &changes);
     let mut changed = Scratch::new(view);
-    let beyond = match changed.place_on(agent, profile, SEED, &reduced, count)? {
+    let beyond = match place_on(&mut changed, agent, profile, &reduced, count, going_on)? {
         all if all == count => Vec::new(),
         _ => changed.lacks(agent, profile, SEED, &reduced, Wishes::LeftAside)?,
     };
@@ -204,6 +239,30 @@ fn answer(
         changes,
         beyond,
     })
+}
+
+/// How many fit, one after the other.
+fn place_on(
+    scratch: &mut Scratch<'_>,
+    agent: AgentId,
+    profile: &ReadyProfile,
+    request: &Request,
+    count: u32,
+    going_on: &GoingOn<'_>,
+) -> Result<u32, Stopped> {
+    let mut fit = 0;
+    while fit < count {
+        let tried = TRIED_AT_ONCE.min(count - fit);
+        let placed = scratch.place_on(agent, profile, SEED.wrapping_add(u64::from(fit)), request, tried)?;
+        fit += placed;
+        if placed < tried {
+            break;
+        }
+        if going_on().is_break() {
+            return Err(Stopped::GivenUp);
+        }
+    }
+    Ok(fit)
 }
 
 /// The request with so much less.

@@ -8,9 +8,11 @@
 //!
 //! - [`run`] runs one history of [`Settings`] and tells what it came to.
 //! - [`sweep()`] runs many seeds; [`shrink`] makes a failing history smaller.
+//! - [`Busy`] makes a long log, without any of that, for measurements.
 //! - `invariants` has what must hold, one file for each.
 
 mod agents;
+mod busy;
 mod client;
 mod clock;
 mod disk;
@@ -29,6 +31,7 @@ mod trouble;
 mod wire;
 mod world;
 
+pub use busy::{Busy, BusySettings};
 pub use faults::{Coverage, Fault, Faults};
 pub use history::{Report, run};
 pub use plants::Plant;

@@ -8,6 +8,7 @@
 //! the state that it gives, is an error that says so, and the caller makes it anew from the log. This crate knows no log.
 
 pub mod baseline;
+mod cache;
 mod checkpoints;
 mod codec;
 mod error;
@@ -21,6 +22,7 @@ use model::{ClusterId, Hash, Position, Row, Timestamp, Tip};
 use serde::{Deserialize, Serialize};
 use state::{Changes, RowKey, State};
 
+pub use cache::{Cache, CacheLimits, Cached};
 pub use checkpoints::{Checkpoint, checkpoints};
 pub use codec::FORMAT;
 pub use error::SnapshotError;

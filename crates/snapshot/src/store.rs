@@ -145,13 +145,19 @@ pub fn peek(folder: &Path) -> Result<Option<Mark>, SnapshotError> {
     if !current.is_dir() {
         return Ok(None);
     }
-    let database = DB::open_cf_for_read_only(&options::database(), current, all_families(), false)?;
-    read_mark(&database)
+    read_mark(&open_to_read(&current)?)
 }
 
 /// Reads a copy that nobody writes to, without changing it.
 pub(crate) fn load_copy(folder: &Path) -> Result<Option<Loaded>, SnapshotError> {
-    load(&DB::open_cf_for_read_only(&options::database(), folder, all_families(), false)?)
+    load(&open_to_read(folder)?)
+}
+
+/// Nothing can be added to what is only read, and an older version may have known fewer tables.
+fn open_to_read(folder: &Path) -> Result<DB, SnapshotError> {
+    let options = options::database();
+    let families = DB::list_cf(&options, folder)?;
+    Ok(DB::open_cf_for_read_only(&options, folder, families, false)?)
 }
 
 fn all_families() -> Vec<&'static str> {
@@ -191,21 +197,21 @@ fn no_mark() -> SnapshotError {
     SnapshotError::Damaged { reason: "it does not say which state it is".to_owned() }
 }
 
+/// The tables that there are: an older version may have known fewer.
+fn tables(database: &DB) -> impl Iterator<Item = &ColumnFamily> {
+    TABLES.into_iter().filter_map(|table| database.cf_handle(table))
+}
+
 fn is_empty(database: &DB) -> Result<bool, SnapshotError> {
-    for table in TABLES {
-        if database.iterator_cf(family(database, table)?, IteratorMode::Start).next().is_some() {
-            return Ok(false);
-        }
-    }
-    Ok(true)
+    Ok(!tables(database).any(|table| database.iterator_cf(table, IteratorMode::Start).next().is_some()))
 }
 
 fn read_rows(database: &DB, blocks: &Blocks) -> Result<(), SnapshotError> {
-    for table in TABLES {
+    for table in tables(database) {
         let mut options = ReadOptions::default();
         options.fill_cache(false);
         options.set_readahead_size(READ_AHEAD_BYTES);
-        let mut rows = database.raw_iterator_cf_opt(family(database, table)?, options);
+        let mut rows = database.raw_iterator_cf_opt(table, options);
         rows.seek_to_first();
         let mut block = Block::new();
         while let Some(value) = rows.value() {

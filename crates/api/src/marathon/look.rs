@@ -1,13 +1,10 @@
 //! What is only looked at: deployments, what waits, and what this server is.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use axum::Json;
 use axum::http::header;
 use axum::http::uri::Authority;
 use axum::response::{IntoResponse, Response};
 use master::Role;
-use model::Timestamp;
 use protocol::marathon::{DeploymentAnswer, QueueItem};
 use serde_json::json;
 
@@ -73,14 +70,8 @@ pub(super) fn deployments(call: &Call) -> Response {
 pub(super) fn queue(call: &Call) -> Response {
     let list: Vec<QueueItem> = {
         let state = call.state();
-        let now = now();
+        let now = call.master().now();
         state.apps.values().filter_map(|app| views::queue_item(&state, app, now)).collect()
     };
     changes::named("queue", &list)
-}
-
-/// For the time that is left of a delay only.
-fn now() -> Timestamp {
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp(u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX))
 }

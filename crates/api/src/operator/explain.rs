@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
-use master::{ExplainError, ExplainedTask, PastError, WhyNotNow};
+use master::{ExplainError, ExplainedTask, WhyNotNow};
 use model::TaskId;
 use protocol::explain::{ExplanationView, WhyNotView};
 use scheduler::Unasked;
@@ -47,8 +47,8 @@ impl From<ExplainError> for Error {
         let message = error.to_string();
         match error {
             ExplainError::Busy { retry_after_s, .. } => Self::Unavailable { message, retry_after_s },
-            ExplainError::Past(PastError::Trimmed { .. } | PastError::NotLaunched { .. } | PastError::Ahead { .. })
-            | ExplainError::Unexplained(_) => Self::NotFound(message),
+            ExplainError::Past(why) if why.is_nowhere() => Self::NotFound(message),
+            ExplainError::Unexplained(_) => Self::NotFound(message),
             ExplainError::Unasked(Unasked::Count(_) | Unasked::ManyAgents { .. }) => Self::BadRequest(message),
             ExplainError::Unasked(_) => Self::NotFound(message),
             ExplainError::Past(_) | ExplainError::Stopping => Self::Unavailable { message, retry_after_s: 1 },

@@ -7,7 +7,6 @@ use master::{HandOverError, KnownLeader, Role};
 use protocol::operator::{HandOver, HandedOver, LeaderView, MasterRole, MasterView};
 
 use super::Operator;
-use super::look::now;
 use crate::Error;
 
 pub(super) async fn show(State(operator): State<Operator>) -> Json<LeaderView> {
@@ -39,7 +38,7 @@ pub(super) async fn show(State(operator): State<Operator>) -> Json<LeaderView> {
         addresses: state.header.leader_addresses.clone(),
         epoch: state.epoch,
         led_since: state.header.led_since,
-        now: now(),
+        now: operator.handle.now(),
         masters,
     })
 }

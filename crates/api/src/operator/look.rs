@@ -5,7 +5,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use model::{AppId, TaskId, Timestamp};
+use model::{AppId, TaskId};
 use protocol::operator::{AgentList, AppList, ClusterStatus, TaskList, TaskView};
 use serde::Deserialize;
 
@@ -33,13 +33,13 @@ pub(super) struct WhichTasks {
 pub(super) async fn status(State(operator): State<Operator>) -> Json<ClusterStatus> {
     let health = operator.handle.health();
     let state = operator.handle.read();
-    Json(views::status(&state, health, now()))
+    Json(views::status(&state, health, operator.handle.now()))
 }
 
 pub(super) async fn agents(State(operator): State<Operator>) -> Json<AgentList> {
     let state = operator.handle.read();
     let agents = state.agents.values().map(|agent| views::agent(&state, agent)).collect();
-    Json(AgentList { now: now(), agents })
+    Json(AgentList { now: operator.handle.now(), agents })
 }
 
 pub(super) async fn apps(
@@ -50,7 +50,7 @@ pub(super) async fn apps(
     let state = operator.handle.read();
     let chosen = state.apps.values().filter(|app| id.as_ref().is_none_or(|id| *id == app.spec.id));
     let apps = chosen.map(|app| views::app(&state, app)).collect();
-    Ok(Json(AppList { now: now(), apps }))
+    Ok(Json(AppList { now: operator.handle.now(), apps }))
 }
 
 pub(super) async fn tasks(
@@ -69,7 +69,7 @@ pub(super) async fn tasks(
         None => state.tasks.values().filter(|task| which.ended || task.is_active()).map(views::task).collect(),
     };
     tasks.sort_by(|a: &TaskView, b| (&a.app, a.launched_at, &a.id).cmp(&(&b.app, b.launched_at, &b.id)));
-    Ok(Json(TaskList { now: now(), tasks }))
+    Ok(Json(TaskList { now: operator.handle.now(), tasks }))
 }
 
 pub(super) async fn task(State(operator): State<Operator>, Path(task): Path<String>) -> Result<Json<TaskView>, Error> {
@@ -95,10 +95,4 @@ pub(super) async fn health(State(operator): State<Operator>) -> Result<&'static 
 
 fn parse_app(text: &str, field: &str) -> Result<AppId, Error> {
     AppId::parse(text).map_err(|error| Error::BadRequest(format!("{field} {error}")))
-}
-
-/// For ages only; what the log says has its own time.
-pub(super) fn now() -> Timestamp {
-    let since_epoch = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    Timestamp(u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX))
 }

@@ -8,5 +8,6 @@ mod frameworks;
 mod guard;
 mod help;
 mod marathon;
+mod past;
 mod races;
 mod tasks;

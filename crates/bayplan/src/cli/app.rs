@@ -8,6 +8,7 @@ use clap::{Args, Subcommand};
 use model::AppId;
 
 use super::parse_duration;
+use super::past::PastArgs;
 
 /// Deploy, look at and change apps: commands that the cluster keeps running in so many instances
 #[derive(Debug, Subcommand)]
@@ -65,7 +66,10 @@ pub(crate) struct Deploy {
 /// List all apps: how many instances run, and what is missing
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  bayplan app list\n  bayplan app list --json")]
-pub(crate) struct List {}
+pub(crate) struct List {
+    #[command(flatten)]
+    pub(crate) past: PastArgs,
+}
 
 /// Show one app, its tasks, and what holds it back
 #[derive(Debug, Args)]
@@ -73,6 +77,9 @@ pub(crate) struct List {}
 pub(crate) struct Show {
     #[arg(value_name = "APP", value_parser = AppId::parse)]
     pub(crate) app: AppId,
+
+    #[command(flatten)]
+    pub(crate) past: PastArgs,
 }
 
 /// Change how many instances run

@@ -14,9 +14,50 @@ use super::parse_duration;
 #[command(after_help = "\
 Examples:
   bayplan bench offers                                 offers and launches per second, with the log in a folder
-  bayplan bench offers --log nats://127.0.0.1:4222     the same with the log on NATS servers")]
+  bayplan bench offers --log nats://127.0.0.1:4222     the same with the log on NATS servers
+  bayplan bench history --to busy.log                  an hour of a large cluster, to try `bayplan replay` on")]
 pub(crate) enum Bench {
     Offers(Offers),
+    History(History),
+}
+
+/// Make the log of a busy cluster, in a file as `bayplan log export` writes it
+///
+/// There is no cluster: what agents and users would send is decided in virtual time. Apps are scaled, changed and restarted, tasks
+/// run, end and fail, agents lose their connection. The same numbers give the same file.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  bayplan bench history --to busy.log                                   1,000 agents, 20,000 instances, over a million events
+  bayplan bench history --to small.log --agents 10 --instances 100 --events 20000
+  bayplan replay verify --log busy.log")]
+pub(crate) struct History {
+    /// The file, which must not exist yet
+    #[arg(long, env = "BAYPLAN_TO", value_name = "FILE")]
+    pub(crate) to: PathBuf,
+
+    /// How many agents there are
+    #[arg(long, env = "BAYPLAN_BENCH_HISTORY_AGENTS", value_name = "N", default_value_t = 1_000)]
+    #[arg(value_parser = RangedU64ValueParser::<u32>::new().range(1..=100_000))]
+    pub(crate) agents: u32,
+
+    /// How many instances of all apps are wanted
+    #[arg(long, env = "BAYPLAN_BENCH_HISTORY_INSTANCES", value_name = "N", default_value_t = 20_000)]
+    #[arg(value_parser = RangedU64ValueParser::<u32>::new().range(1..=1_000_000))]
+    pub(crate) instances: u32,
+
+    /// About how many events there are
+    #[arg(long, env = "BAYPLAN_BENCH_HISTORY_EVENTS", value_name = "N", default_value_t = 1_100_000)]
+    #[arg(value_parser = RangedU64ValueParser::<u64>::new().range(1_000..=1_000_000_000))]
+    pub(crate) events: u64,
+
+    /// The time from its first record to its last
+    #[arg(long, env = "BAYPLAN_BENCH_HISTORY_SPAN", value_name = "TIME", default_value = "1h", value_parser = parse_duration)]
+    pub(crate) span: Duration,
+
+    /// Another number gives another history
+    #[arg(long, env = "BAYPLAN_BENCH_HISTORY_SEED", value_name = "SEED", default_value_t = 1)]
+    pub(crate) seed: u64,
 }
 
 /// Offers and launches per second, from durable offer to running task, as frameworks see them

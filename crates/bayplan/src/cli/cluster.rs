@@ -11,6 +11,7 @@ use master::HEARTBEATS_MISSED;
 
 use super::log::LogArgs;
 use super::log::{Keep, parse_keep};
+use super::past::PastArgs;
 use super::{parse_duration, parse_duration_within};
 use crate::failure::Failure;
 
@@ -201,7 +202,10 @@ pub(crate) enum AgentCommand {
 /// List the agents, with what they have and what is used of it
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  bayplan agent list\n  bayplan agent list --json")]
-pub(crate) struct AgentList {}
+pub(crate) struct AgentList {
+    #[command(flatten)]
+    pub(crate) past: PastArgs,
+}
 
 #[derive(Debug, Args)]
 pub(crate) struct AgentRun {

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::explain::{LogSource, parse_source};
+use super::past::ReplayLog;
 
 /// Let two profiles decide what a log asked for, each in a cluster of its own, and tell where they part
 ///
@@ -23,11 +23,6 @@ pub(crate) struct Compare {
     #[arg(value_name = "B")]
     pub(crate) b: String,
 
-    /// The log: the folder of a master that is stopped, NATS servers, or a file of `bayplan log export`
-    #[arg(long, env = "BAYPLAN_COMPARE_LOG", value_name = "PLACE", value_parser = parse_source)]
-    pub(crate) log: LogSource,
-
-    /// The cluster's name on the NATS servers: its stream is BAYPLAN_<NAME>
-    #[arg(long, env = "BAYPLAN_CLUSTER", value_name = "NAME", default_value = "default")]
-    pub(crate) cluster: String,
+    #[command(flatten)]
+    pub(crate) log: ReplayLog,
 }

@@ -1,12 +1,9 @@
 //! `bayplan explain` and `bayplan why-not`
 
-use std::path::PathBuf;
-
 use clap::Args;
 use clap::builder::{BoolishValueParser, RangedU64ValueParser};
-use model::Seq;
 
-use super::log::{LogPlace, parse_place};
+use super::past::PastArgs;
 
 /// Explain why a task is where it is: what became of every agent when it was placed
 ///
@@ -18,11 +15,11 @@ use super::log::{LogPlace, parse_place};
 Examples:
   bayplan explain hello.instance-3f0c                       the beginning of an id is enough
   bayplan explain hello.instance-3f0c --all --json
-  bayplan explain TASK --log /var/lib/bayplan/master        of a master that is stopped
+  bayplan explain TASK --log /var/lib/bayplan/master        without asking the master, which may run or not
   bayplan explain TASK --log nats://127.0.0.1:4222 --cluster shop
   bayplan explain TASK --log history.log                    a file of `bayplan log export`")]
 pub(crate) struct Explain {
-    /// The task's id, also of one that ended; or the beginning of one that a running master remembers
+    /// The task's id, also of one that ended; or the beginning of one that is remembered
     #[arg(value_name = "TASK")]
     pub(crate) task: String,
 
@@ -31,7 +28,7 @@ pub(crate) struct Explain {
     pub(crate) all: bool,
 
     #[command(flatten)]
-    pub(crate) past: PastLog,
+    pub(crate) past: PastArgs,
 }
 
 /// Tell what keeps an instance off an agent, and the smallest change that would let it fit there
@@ -59,55 +56,6 @@ pub(crate) struct WhyNot {
     #[arg(value_parser = RangedU64ValueParser::<u32>::new().range(1..=u64::from(scheduler::COUNT_LIMIT)))]
     pub(crate) count: u32,
 
-    /// The record after which the log is looked at; its end otherwise
-    #[arg(long, env = "BAYPLAN_WHY_NOT_AT", value_name = "SEQ", requires = "log")]
-    pub(crate) at: Option<Seq>,
-
     #[command(flatten)]
-    pub(crate) past: PastLog,
-}
-
-/// A log that is opened to look at it, and not changed.
-#[derive(Debug, Args)]
-pub(crate) struct PastLog {
-    /// Open this log instead of asking a master: the folder of one that is stopped, NATS servers, or a file of `log export`
-    #[arg(long, env = "BAYPLAN_EXPLAIN_LOG", value_name = "PLACE", value_parser = parse_source)]
-    pub(crate) log: Option<LogSource>,
-
-    /// The cluster's name on the NATS servers: its stream is BAYPLAN_<NAME>
-    #[arg(long, env = "BAYPLAN_CLUSTER", value_name = "NAME", default_value = "default")]
-    pub(crate) cluster: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum LogSource {
-    /// On NATS servers, or in the folder of `bayplan master`.
-    Place(LogPlace),
-    /// A master's folder, or a file.
-    Path(PathBuf),
-}
-
-pub(crate) fn parse_source(text: &str) -> Result<LogSource, String> {
-    match parse_place(text) {
-        Ok(place) => Ok(LogSource::Place(place)),
-        Err(_) if !text.is_empty() && !text.contains("://") => Ok(LogSource::Path(text.into())),
-        Err(_) => Err("is no folder, no file and no NATS servers such as nats://127.0.0.1:4222".to_owned()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_log_is_in_a_folder_in_a_file_or_on_servers() {
-        let nats = LogPlace::Nats(vec!["nats://a:1".to_owned()]);
-        assert_eq!(parse_source("nats://a:1"), Ok(LogSource::Place(nats)));
-        assert_eq!(parse_source("folder"), Ok(LogSource::Place(LogPlace::Folder)));
-        assert_eq!(parse_source("./folder"), Ok(LogSource::Path("./folder".into())));
-        assert_eq!(parse_source("history.log"), Ok(LogSource::Path("history.log".into())));
-        for wrong in ["", "http://a:1"] {
-            assert!(parse_source(wrong).is_err(), "{wrong}");
-        }
-    }
+    pub(crate) past: PastArgs,
 }

@@ -4,12 +4,17 @@ use clap::builder::BoolishValueParser;
 use clap::{Args, Subcommand};
 use model::Seq;
 
+use super::past::PastArgs;
+
 /// Show which master leads and which follow, or let another one lead
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  bayplan leader\n  bayplan leader --json\n  bayplan leader hand-over --to m2")]
 pub(crate) struct Leader {
     #[command(subcommand)]
     pub(crate) command: Option<LeaderCommand>,
+
+    #[command(flatten)]
+    pub(crate) past: PastArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -29,7 +34,10 @@ pub(crate) struct HandOver {
 /// Show the cluster at a glance: leader, agents, resources, tasks, and which apps wait for what
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  bayplan status\n  bayplan status --json")]
-pub(crate) struct Status {}
+pub(crate) struct Status {
+    #[command(flatten)]
+    pub(crate) past: PastArgs,
+}
 
 /// Print the log: every event with its record, its time and who caused it
 ///
@@ -40,6 +48,7 @@ Examples:
   bayplan events                        the newest records
   bayplan events --from 1               the whole history
   bayplan events --follow               go on as things happen, until Ctrl-C
+  bayplan events --at 02:27 --last 20   what happened before that moment
   bayplan events --json --from 1 | grep task_launched")]
 pub(crate) struct Events {
     /// Go on printing what is added
@@ -53,4 +62,7 @@ pub(crate) struct Events {
     /// Begin so many records before the end
     #[arg(long, env = "BAYPLAN_LAST", value_name = "N", default_value_t = 50)]
     pub(crate) last: u64,
+
+    #[command(flatten)]
+    pub(crate) past: PastArgs,
 }

@@ -6,6 +6,7 @@ use clap::builder::{BoolishValueParser, RangedU64ValueParser};
 use clap::{Args, Subcommand};
 use placement::{POLICIES, PROFILES, ReadyProfile, validate_profile};
 
+use super::past::PastArgs;
 use crate::commands::placement::{is_file, read_profile};
 
 /// How an agent is chosen for a task: look at it, choose it, try it
@@ -27,13 +28,26 @@ pub(crate) enum Placement {
     Compare(Box<super::compare::Compare>),
 }
 
+impl Placement {
+    /// None for what does not only look at a cluster.
+    pub(crate) const fn past(&self) -> Option<&PastArgs> {
+        match self {
+            Self::List(list) => Some(&list.past),
+            _ => None,
+        }
+    }
+}
+
 /// List what can decide, and what decides for whom
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   bayplan placement list
   bayplan placement list --json")]
-pub(crate) struct PlacementList {}
+pub(crate) struct PlacementList {
+    #[command(flatten)]
+    pub(crate) past: PastArgs,
+}
 
 /// Choose what decides, from the next record on: a policy, a profile or a module
 ///

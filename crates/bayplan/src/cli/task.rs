@@ -4,11 +4,14 @@ use clap::builder::BoolishValueParser;
 use clap::{Args, Subcommand};
 use model::AppId;
 
+use super::past::PastArgs;
+
 /// Look at tasks, read their output, end them
 #[derive(Debug, Subcommand)]
 #[command(after_help = "Examples:\n  bayplan task list --app hello\n  bayplan task logs hello.3f0c -f")]
 pub(crate) enum Task {
     List(List),
+    Show(Show),
     Logs(Logs),
     Kill(Kill),
 }
@@ -27,6 +30,24 @@ pub(crate) struct List {
     /// Also the tasks that ended, as long as they are remembered
     #[arg(long, env = "BAYPLAN_ALL", value_parser = BoolishValueParser::new())]
     pub(crate) all: bool,
+
+    #[command(flatten)]
+    pub(crate) past: PastArgs,
+}
+
+/// Show a task: what runs where since when, and how it ended
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  bayplan task show hello.instance-3f0c
+  bayplan --at 02:27 --log history.log task show hello.instance-3f0c     as it was at that time")]
+pub(crate) struct Show {
+    /// A task's id, or the beginning of it
+    #[arg(value_name = "TASK")]
+    pub(crate) task: String,
+
+    #[command(flatten)]
+    pub(crate) past: PastArgs,
 }
 
 /// Print what a task wrote

@@ -52,7 +52,7 @@ pub(super) async fn run(session: &mut Session, command: App) -> Result<(), Failu
             let text = render::apps::list(&list, session.out.width());
             session.out.text(&text)
         }
-        App::Show(Show { app }) => show(session, &app).await,
+        App::Show(Show { app, past: _ }) => show(session, &app).await,
         App::Scale(Scale { app, instances, change }) => {
             // A PUT would create an app that is not there, and then complain about its missing command.
             find_app(&session.client, &app).await?;

@@ -1,9 +1,7 @@
 //! `bayplan placement compare`: two profiles on the records of a log.
 
-use std::ops::ControlFlow;
 use std::time::Instant;
 
-use master::Moment;
 use model::{AgentId, AppId, Seq, TaskId};
 use placement::ReadyProfile;
 use protocol::explain::AccountView;
@@ -13,11 +11,12 @@ use serde::Serialize;
 use state::State;
 
 use super::Session;
-use super::log::past::{Seen, look_back, replay};
+use super::log::bar::Bar;
 use super::placement::is_file;
 use crate::cli::compare::Compare;
 use crate::cli::placement::parse_policy;
 use crate::failure::Failure;
+use crate::past::{PastLog, PastRecords};
 use crate::{modules, render};
 
 /// What the two came to.
@@ -54,16 +53,17 @@ pub(crate) struct Side {
 }
 
 pub(super) async fn run(session: &mut Session, wish: Compare) -> Result<(), Failure> {
-    let end = look_back(&wish.log, &wish.cluster, &Moment::End).await?.state;
+    let log = PastLog::open(&wish.log).await?;
+    let end = log.open_at_end().await?.into_state();
     let policies = modules::policies()?;
     let profiles = [profile(&policies, &end, &wish.a)?, profile(&policies, &end, &wish.b)?];
     drop(end);
     let began = Instant::now();
-    let comparison = follow(&wish, &profiles).await?;
+    let comparison = follow(&log, &profiles).await?;
     let took = began.elapsed();
     let (decisions, agreed) = comparison.agreed();
     let first_difference = match comparison.first_difference() {
-        Some(first) => Some(parted(&wish, &profiles, first).await?),
+        Some(first) => Some(parted(&log, &profiles, first).await?),
         None => None,
     };
     let sums: Vec<(Sums, &ReadyProfile)> = comparison.sums().into_iter().zip(&profiles).collect();
@@ -83,35 +83,36 @@ fn profile(policies: &Policies, state: &State, name: &str) -> Result<ReadyProfil
     ready.map_err(|why| Failure::Usage(format!("{name}: {why}")))
 }
 
-async fn follow(wish: &Compare, profiles: &[ReadyProfile; 2]) -> Result<Comparison, Failure> {
-    let mut comparison = Comparison::begin(profiles.clone(), &State::default());
-    let see = |seen: Seen<'_>| {
-        match seen {
-            Seen::Beginning(state) => comparison = Comparison::begin(profiles.clone(), state),
-            Seen::Record(record) => comparison.follow(record).map_err(|fault| faulty(&fault))?,
-        }
-        Ok(ControlFlow::Continue(()))
-    };
-    replay(&wish.log, &wish.cluster, see).await?;
+async fn follow(log: &PastLog, profiles: &[ReadyProfile; 2]) -> Result<Comparison, Failure> {
+    let mut comparison = Comparison::begin(profiles.clone(), log.beginning().await?.state());
+    let (mut records, mut bar) = records(log).await?;
+    while let Some(record) = records.next().await? {
+        comparison.follow(&record).map_err(|fault| faulty(&fault))?;
+        bar.at(records.position().0);
+    }
     Ok(comparison)
 }
 
+/// All records that the log's oldest state lacks.
+async fn records(log: &PastLog) -> Result<(PastRecords, Bar), Failure> {
+    let cursor = log.beginning().await?;
+    let bar = Bar::new("replaying", cursor.end().0);
+    Ok((log.records_from(cursor.state().seq.next()).await?, bar))
+}
+
 /// Replays up to the first decision that differs, and asks both for the account of it.
-async fn parted(wish: &Compare, profiles: &[ReadyProfile; 2], first: &FirstDifference) -> Result<Parted, Failure> {
-    let mut comparison = Comparison::begin(profiles.clone(), &State::default());
+async fn parted(log: &PastLog, profiles: &[ReadyProfile; 2], first: &FirstDifference) -> Result<Parted, Failure> {
+    let mut comparison = Comparison::begin(profiles.clone(), log.beginning().await?.state());
     let mut accounts = [None, None];
-    let see = |seen: Seen<'_>| {
-        match seen {
-            Seen::Beginning(state) => comparison = Comparison::begin(profiles.clone(), state),
-            Seen::Record(record) if record.seq == first.seq => {
-                accounts = comparison.accounts(record, first);
-                return Ok(ControlFlow::Break(()));
-            }
-            Seen::Record(record) => comparison.follow(record).map_err(|fault| faulty(&fault))?,
+    let (mut records, mut bar) = records(log).await?;
+    while let Some(record) = records.next().await? {
+        if record.seq == first.seq {
+            accounts = comparison.accounts(&record, first);
+            break;
         }
-        Ok(ControlFlow::Continue(()))
-    };
-    replay(&wish.log, &wish.cluster, see).await?;
+        comparison.follow(&record).map_err(|fault| faulty(&fault))?;
+        bar.at(records.position().0);
+    }
     let FirstDifference { seq, task, app, agents, .. } = first.clone();
     Ok(Parted { seq, task, app, agents, accounts: accounts.map(|account| account.map(api::explained::account)) })
 }

@@ -1,22 +1,24 @@
 //! `bayplan explain` and `bayplan why-not`: of a running master, or of a log.
 
-use master::{Moment, Past};
-use model::TaskId;
+use model::{Seq, TaskId};
 use protocol::explain::{EXPLANATION, ExplanationView, WHY_NOT_PATH, WhyNotView};
 use protocol::operator::TASKS_PATH;
-use scheduler::{Unasked, Unexplained, World};
+use scheduler::{Unexplained, World};
 
-use super::{Session, log, task};
-use crate::cli::explain::{Explain, PastLog, WhyNot};
+use super::{Session, task};
+use crate::cli::explain::{Explain, WhyNot};
 use crate::failure::Failure;
 use crate::modules;
+use crate::past::PastLog;
 use crate::render;
 
 pub(super) async fn task(session: &mut Session, wish: Explain) -> Result<(), Failure> {
-    let Explain { task, all, past } = wish;
-    let told = match &past.log {
-        Some(_) => of_log(&TaskId::new(task), &past).await?,
-        None => of_master(session, &task).await?,
+    let Explain { task, all, past: _ } = wish;
+    let told = match (task::resolve(&task::all_tasks(&session.client).await?, &task), &session.past) {
+        // The log knows tasks that the state has forgotten, by their whole ids.
+        (Err(Failure::NotFound(_)), Some(log)) => of_log(log, &TaskId::new(task)).await?,
+        (Err(Failure::NotFound(_)), None) => of_master(session, &TaskId::new(task)).await?,
+        (resolved, _) => of_master(session, &resolved?).await?,
     };
     if session.out.is_json() {
         return session.out.document(&told);
@@ -25,20 +27,16 @@ pub(super) async fn task(session: &mut Session, wish: Explain) -> Result<(), Fai
     session.out.text(&text)
 }
 
-async fn of_master(session: &Session, task: &str) -> Result<ExplanationView, Failure> {
-    // The log knows tasks that the state has forgotten, by their whole ids.
-    let task = match task::resolve(&task::all_tasks(&session.client).await?, task) {
-        Err(Failure::NotFound(_)) => TaskId::new(task),
-        resolved => resolved?,
-    };
+async fn of_master(session: &Session, task: &TaskId) -> Result<ExplanationView, Failure> {
     session.client.get(&format!("{TASKS_PATH}/{task}/{EXPLANATION}"), &[]).await
 }
 
-async fn of_log(task: &TaskId, PastLog { log, cluster }: &PastLog) -> Result<ExplanationView, Failure> {
-    let Some(source) = log else { return Err(Failure::Usage("--log is missing".to_owned())) };
-    let Past { state, next } = log::past::look_back(source, cluster, &Moment::Launch(task.clone())).await?;
-    let record = next.ok_or_else(|| unexplained(&Unexplained::NotLaunched(task.clone())))?;
-    let explained = scheduler::explain(&World::of(state), &record, task, &modules::policies()?);
+/// As a master does it, with something to look at meanwhile.
+async fn of_log(log: &PastLog, task: &TaskId) -> Result<ExplanationView, Failure> {
+    let seq = log.launch_of(task).await?;
+    let mut cursor = log.open_at(Seq(seq.0.saturating_sub(1))).await?;
+    let record = cursor.peek().await?.ok_or_else(|| unexplained(&Unexplained::NotLaunched(task.clone())))?;
+    let explained = scheduler::explain(&World::of(cursor.into_state()), &record, task, &modules::policies()?);
     Ok(api::explained::explanation(explained.map_err(|why| unexplained(&why))?, &record))
 }
 
@@ -47,30 +45,12 @@ fn unexplained(why: &Unexplained) -> Failure {
 }
 
 pub(super) async fn why_not(session: &mut Session, wish: WhyNot) -> Result<(), Failure> {
-    let WhyNot { what, agent, count, at, past } = wish;
-    let told: WhyNotView = match &past.log {
-        Some(source) => {
-            let moment = at.map_or(Moment::End, Moment::After);
-            let Past { state, next: _ } = log::past::look_back(source, &past.cluster, &moment).await?;
-            let (seq, at) = (state.seq, state.at);
-            let told = scheduler::why_not(&World::of(state), &what, &agent, count, &modules::policies()?);
-            api::explained::why_not(told.map_err(|why| unasked(&why))?, seq, at)
-        }
-        None => {
-            let query = [("what", what), ("agent", agent), ("count", count.to_string())];
-            session.client.get(WHY_NOT_PATH, &query).await?
-        }
-    };
+    let WhyNot { what, agent, count, past: _ } = wish;
+    let query = [("what", what), ("agent", agent), ("count", count.to_string())];
+    let told: WhyNotView = session.client.get(WHY_NOT_PATH, &query).await?;
     if session.out.is_json() {
         return session.out.document(&told);
     }
     let text = render::why_not::why_not(&told, session.out.width());
     session.out.text(&text)
-}
-
-fn unasked(why: &Unasked) -> Failure {
-    match why {
-        Unasked::Nobody(_) | Unasked::NoAgent(_) | Unasked::Forgotten { .. } => Failure::NotFound(why.to_string()),
-        _ => Failure::Usage(why.to_string()),
-    }
 }

@@ -12,6 +12,9 @@ use crate::render;
 pub(super) async fn run(session: &mut Session, command: Leader) -> Result<(), Failure> {
     match command.command {
         None => look::show(session, LEADER_PATH, |view: &LeaderView, width| render::leader::view(view, width)).await,
+        Some(LeaderCommand::HandOver(_)) if command.past.is_given() => {
+            Err(Failure::Usage("hand-over: the past cannot be changed; leave out --at and --log".to_owned()))
+        }
         Some(LeaderCommand::HandOver(wish)) => hand_over(session, wish.to).await,
     }
 }

@@ -23,13 +23,25 @@ const CANDIDATES: usize = 5;
 
 pub(super) async fn run(session: &mut Session, command: Task) -> Result<(), Failure> {
     match command {
-        Task::List(list) => show(session, list).await,
+        Task::List(wish) => list(session, wish).await,
+        Task::Show(wish) => show(session, &wish.task).await,
         Task::Logs(logs) => print_output(session, logs).await,
         Task::Kill(kill) => end(session, kill).await,
     }
 }
 
-async fn show(session: &mut Session, List { app, all }: List) -> Result<(), Failure> {
+async fn show(session: &mut Session, task: &str) -> Result<(), Failure> {
+    let list: TaskList = session.client.get(TASKS_PATH, &[("ended", true.to_string())]).await?;
+    let id = resolve(&of_interest(&list.tasks, task), task)?;
+    let Some(task) = list.tasks.iter().find(|task| task.id == id) else { return Ok(()) };
+    if session.out.is_json() {
+        return session.out.document(task);
+    }
+    let text = render::tasks::show(task, list.now);
+    session.out.text(&text)
+}
+
+async fn list(session: &mut Session, List { app, all, past: _ }: List) -> Result<(), Failure> {
     let mut query = vec![("ended", all.to_string())];
     if let Some(app) = &app {
         query.push(("app", app.to_string()));

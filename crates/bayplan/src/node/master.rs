@@ -171,6 +171,8 @@ impl Working {
         // One router on both ports: it is what keeps partial updates from undoing each other.
         let routes = api::marathon::router(handle.clone());
         let both = api::operator::router(asked).merge(routes.clone());
+        let both = api::past::at(both, handle.clone());
+        let routes = api::past::at(routes, handle.clone());
         let both = forward(both, handle.clone(), http.clone(), Door::Operator);
         let routes = forward(routes, handle.clone(), http, Door::Marathon);
         let token = token.map(|token| api::Token::new(token.reveal()));

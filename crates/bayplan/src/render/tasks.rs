@@ -1,11 +1,11 @@
-//! `bayplan task list`
+//! `bayplan task list` and `task show`
 
-use model::TaskState;
+use model::{TaskState, Timestamp};
 use protocol::operator::{TaskList, TaskView};
 
-use super::time::age;
-use super::{Align, Cell, Table, event, one_line, waiting};
-use crate::output::{BAD, BUSY, DIM, GOOD};
+use super::time::{age, moment};
+use super::{Align, Cell, Table, event, one_line, quantity, waiting};
+use crate::output::{BAD, BOLD, BUSY, DIM, GOOD, styled};
 
 const COLUMNS: [(&str, Align); 6] = [
     ("TASK", Align::Left),
@@ -34,6 +34,33 @@ pub(crate) fn list(list: &TaskList, width: Option<usize>) -> String {
         ]);
     }
     table.render(width)
+}
+
+pub(crate) fn show(task: &TaskView, now: Timestamp) -> String {
+    let since = |at: Option<Timestamp>| at.map(|at| format!("{} ago, at {}", age(at, now), moment(at)));
+    let state = styled(style_of(task.status.state), &one_line(&waiting::status(&task.status)));
+    let optional = [
+        ("state", Some(state)),
+        ("app", task.app.as_ref().map(ToString::to_string)),
+        ("version", task.version.map(|version| moment(version.0))),
+        ("framework", task.own_id.as_ref().map(|own| one_line(&format!("{}, as {own}", task.framework)))),
+        ("agent", Some(format!("{} on {}", task.agent, one_line(&task.hostname)))),
+        ("has", Some(quantity::summary(&task.resources))),
+        ("launched", since(Some(task.launched_at))),
+        ("running", since(task.running_since)),
+        ("ended", since(task.ended_at)),
+        ("to end", task.kill.map(|kill| event::killed(kill.reason).to_string())),
+        ("offer", Some(task.offer.to_string())),
+        (
+            "placed by",
+            task.explanation.as_ref().map(|explanation| one_line(&format!("{}: {explanation}", explanation.policy))),
+        ),
+    ];
+    let mut text = format!("{}\n", styled(BOLD, task.id.as_str()));
+    for (name, value) in optional.into_iter().filter_map(|(name, value)| Some((name, value?))) {
+        text.push_str(&format!("  {name:<13} {value}\n"));
+    }
+    text
 }
 
 /// Why it ends or how it ended; else why it is where it is.

@@ -18,6 +18,7 @@ use tokio::sync::watch;
 
 use super::Options;
 use super::folder::{cannot_open, lock, make_folder};
+use super::look::{Looked, Looking};
 use super::options::synced;
 use super::wal::{self, WalError};
 use crate::{AppendError, Bounds, Content, Message, OpenError, ReadError, TrimError};
@@ -36,6 +37,8 @@ pub(super) struct Store {
     database: RwLock<Database>,
     /// One append at a time.
     writer: Mutex<Writer>,
+    /// Of a log that was only opened to look at it.
+    looking: Option<Looking>,
 }
 
 enum Database {
@@ -60,7 +63,7 @@ struct Trouble {
 }
 
 #[derive(Clone)]
-enum Refusal {
+pub(super) enum Refusal {
     Full(String),
     Damaged(String),
     Unavailable(String),
@@ -125,7 +128,44 @@ impl Store {
             first: AtomicU64::new(bounds.first.0),
             database: RwLock::new(Database::Writable(database)),
             writer: Mutex::new(Writer { lock: Some(lock), trouble: None }),
+            looking: None,
         })
+    }
+
+    /// Opens what is there now, changes nothing, and needs nobody's lock.
+    pub(super) fn look(folder: PathBuf, options: Options) -> Result<Self, OpenError> {
+        let looked = Looked::at(&folder, &options).map_err(|refusal| refusal.into_open_error(folder.clone()))?;
+        let bounds =
+            bounds_of(&looked.database).map_err(|error| Refusal::from(error).into_open_error(folder.clone()))?;
+        Ok(Self {
+            folder,
+            options,
+            end: watch::Sender::new(bounds.last),
+            first: AtomicU64::new(bounds.first.0),
+            database: RwLock::new(Database::Frozen(looked.database)),
+            writer: Mutex::new(Writer { lock: None, trouble: None }),
+            looking: Some(looked.looking),
+        })
+    }
+
+    /// Where the log of a looker ends too early, why that is.
+    pub(super) fn damage(&self) -> Option<&str> {
+        self.looking.as_ref()?.damage.as_deref()
+    }
+
+    pub(super) const fn is_looking(&self) -> bool {
+        self.looking.is_some()
+    }
+
+    /// Sees what somebody else has appended since.
+    pub(super) fn look_again(&self) -> Result<(), ReadError> {
+        let (Database::Frozen(database), Some(looking)) = (&*self.shared(), &self.looking) else { return Ok(()) };
+        let unavailable = |refusal: Refusal| ReadError::Unavailable { reason: refusal.reason().to_owned() };
+        looking.catch_up(database, &self.folder).map_err(unavailable)?;
+        let bounds = bounds_of(database).map_err(|error| unavailable(error.into()))?;
+        self.first.store(bounds.first.0, Ordering::Release);
+        self.end.send_if_modified(|end| std::mem::replace(end, bounds.last) != bounds.last);
+        Ok(())
     }
 
     pub(super) fn close(&self) {
@@ -269,7 +309,8 @@ impl Store {
     /// Makes sure that the database can be written to, or says why it cannot.
     fn make_writable(&self, writer: &mut Writer) -> Result<(), AppendError> {
         if writer.lock.is_none() {
-            return Err(AppendError::Unavailable { reason: "it was closed".into() });
+            let reason = if self.is_looking() { "it was opened to look at it" } else { "it was closed" };
+            return Err(AppendError::Unavailable { reason: reason.into() });
         }
         let Some(trouble) = &writer.trouble else { return Ok(()) };
         let (refusal, unsettled) = (trouble.refusal.clone(), trouble.unsettled);
@@ -421,7 +462,7 @@ fn cannot_read(position: Position, error: &rocksdb::Error) -> ReadError {
     match error.kind() {
         ErrorKind::Corruption => {
             let error = CodecError::Malformed(error.to_string());
-            ReadError::Damaged { position, index: 0, error }
+            ReadError::damaged(position, error)
         }
         _ => ReadError::Unavailable { reason: error.to_string() },
     }

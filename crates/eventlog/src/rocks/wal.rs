@@ -62,15 +62,54 @@ pub(super) fn mend(folder: &Path) -> Result<(), WalError> {
     Ok(())
 }
 
+/// How far the logs of a folder may be read.
+pub(super) enum End {
+    Whole,
+    /// Up to `offset` of a file, and no later file. `damage` says why, unless it was a torn write, which never counted.
+    Cut {
+        file: PathBuf,
+        offset: usize,
+        damage: Option<String>,
+    },
+}
+
+/// Checks all logs in the folder, and changes nothing. Somebody may be writing to the newest one.
+pub(super) fn end(folder: &Path) -> Result<End, WalError> {
+    let mut torn: Option<(PathBuf, usize)> = None;
+    for file in logs(folder)? {
+        let bytes = match fs::read(&file) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            bytes => bytes?,
+        };
+        let verdict = judge(&bytes);
+        if let Some((file, offset)) = torn.take_if(|_| verdict.has_entries()) {
+            let damage = Some(WalError::Damaged { file: file.clone(), offset, followed: true }.to_string());
+            return Ok(End::Cut { file, offset, damage });
+        }
+        match verdict {
+            Verdict::Whole { .. } => {}
+            Verdict::Torn { offset, .. } => torn = torn.or(Some((file, offset))),
+            Verdict::Damaged { offset, followed } => {
+                let damage = Some(WalError::Damaged { file: file.clone(), offset, followed }.to_string());
+                return Ok(End::Cut { file, offset, damage });
+            }
+        }
+    }
+    Ok(torn.map_or(End::Whole, |(file, offset)| End::Cut { file, offset, damage: None }))
+}
+
+/// The number of a write-ahead log; None for another file.
+pub(super) fn number(path: &Path) -> Option<u64> {
+    let is_log = path.extension().is_some_and(|extension| extension == "log");
+    path.file_stem().filter(|_| is_log)?.to_str()?.parse().ok()
+}
+
 /// The write-ahead logs, oldest first.
-fn logs(folder: &Path) -> io::Result<Vec<PathBuf>> {
+pub(super) fn logs(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut logs = Vec::new();
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
-        let number = path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.parse::<u64>().ok());
-        if let Some(number) = number.filter(|_| path.extension().is_some_and(|extension| extension == "log")) {
-            logs.push((number, path));
-        }
+        logs.extend(number(&path).map(|number| (number, path)));
     }
     logs.sort();
     Ok(logs.into_iter().map(|(_, path)| path).collect())

@@ -173,13 +173,15 @@ async fn a_damaged_message_is_named() {
             assert_eq!(messages.next().await, Some(Ok(message)), "what is before the damage is read");
         }
         let damaged = messages.next().await;
-        let Some(Err(ReadError::Damaged { position, index, error })) = damaged else { panic!("{damaged:?}") };
+        let Some(Err(ReadError::Damaged { position, index, error, .. })) = damaged else { panic!("{damaged:?}") };
         assert_eq!((position, index), (Position(4), 1), "{error}");
         assert!(messages.next().await.is_none());
     }
     for position in [5, 6] {
         let damaged = log.read(Position(position)).next().await;
-        let Some(Err(ReadError::Damaged { position: found, index: 0, error })) = damaged else { panic!("{damaged:?}") };
+        let Some(Err(ReadError::Damaged { position: found, index: 0, error, .. })) = damaged else {
+            panic!("{damaged:?}")
+        };
         assert!(found == Position(position) && matches!(error, CodecError::Malformed(_)), "{error}");
     }
     assert_eq!(collect(log.read(Position(7))).await, Ok(expected(7, &[behind])));

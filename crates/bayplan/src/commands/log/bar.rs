@@ -6,10 +6,10 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 const TEMPLATE: &str = "{prefix} [{bar:30}] {pos}/{len} messages, {eta} left";
 
-pub(super) struct Bar(ProgressBar);
+pub(crate) struct Bar(ProgressBar);
 
 impl Bar {
-    pub(super) fn new(what: &str, messages: u64) -> Self {
+    pub(crate) fn new(what: &str, messages: u64) -> Self {
         let target =
             if std::io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(Some(messages), target).with_prefix(what.to_owned());
@@ -18,7 +18,7 @@ impl Bar {
         Self(bar)
     }
 
-    pub(super) fn at(&mut self, messages: u64) {
+    pub(crate) fn at(&mut self, messages: u64) {
         self.0.set_position(messages);
     }
 }

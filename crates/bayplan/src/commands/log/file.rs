@@ -6,7 +6,7 @@
 //! messages, its bytes the BLAKE3 hash of all before it.
 
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, ensure};
@@ -19,24 +19,43 @@ const MAGIC: &[u8] = b"bayplan-log 1\n";
 /// A length beyond it is damage, not data.
 const MAX_FRAME_BYTES: u64 = 4 << 30;
 
+const NO_FILE: &str = "is no file of `bayplan log export` or `backup`";
+/// A letter, a number and a length.
+const HEAD_BYTES: u64 = 17;
+const READ_AHEAD_BYTES: usize = 256 << 10;
+/// What a reader hands out at a time: at most this many messages, and no further one after this many bytes.
+const CHUNK_MESSAGES: usize = 256;
+const CHUNK_BYTES: usize = 1 << 20;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(crate) enum Kind {
     Baseline = b'B' as isize,
     Message = b'M' as isize,
     End = b'E' as isize,
 }
 
-pub(super) struct Writer {
+impl Kind {
+    fn of(letter: u8) -> anyhow::Result<Self> {
+        Ok(match letter {
+            b'B' => Self::Baseline,
+            b'M' => Self::Message,
+            b'E' => Self::End,
+            _ => return Err(anyhow!("it has a frame of an unknown kind")),
+        })
+    }
+}
+
+pub(crate) struct Writer {
     path: PathBuf,
     out: BufWriter<File>,
     hasher: blake3::Hasher,
     messages: u64,
-    pub(super) bytes: u64,
+    pub(crate) bytes: u64,
 }
 
 impl Writer {
     /// Makes the file, which must not be there, for this user only: the log holds secrets.
-    pub(super) fn create(path: &Path) -> anyhow::Result<Self> {
+    pub(crate) fn create(path: &Path) -> anyhow::Result<Self> {
         use std::os::unix::fs::OpenOptionsExt;
         let made = File::options().write(true).create_new(true).mode(0o600).open(path);
         let file = made.with_context(|| format!("cannot make {}", path.display()))?;
@@ -64,14 +83,14 @@ impl Writer {
         self.frame(Kind::Baseline, position.0, &[bytes])
     }
 
-    pub(super) fn message(&mut self, message: &Message) -> anyhow::Result<()> {
+    pub(crate) fn message(&mut self, message: &Message) -> anyhow::Result<()> {
         self.messages += 1;
         let pieces: Vec<&[u8]> = message.content.pieces().collect();
         self.frame(Kind::Message, message.position.0, &pieces)
     }
 
     /// Ends the file, and makes sure that it is on the disk.
-    pub(super) fn finish(mut self) -> anyhow::Result<(u64, u64)> {
+    pub(crate) fn finish(mut self) -> anyhow::Result<(u64, u64)> {
         let hash = self.hasher.finalize();
         self.frame(Kind::End, self.messages, &[hash.as_bytes()])?;
         let written = self.out.into_inner().map_err(io::IntoInnerError::into_error).and_then(|file| file.sync_all());
@@ -81,7 +100,7 @@ impl Writer {
 }
 
 /// Said before the log is folded, which may take long.
-pub(super) fn check_new(path: &Path) -> Result<(), Failure> {
+pub(crate) fn check_new(path: &Path) -> Result<(), Failure> {
     let bad = |reason: &str| Err(Failure::Usage(format!("--to: {} {reason}", path.display())));
     if path.symlink_metadata().is_ok() {
         return bad("is there already; name another file");
@@ -94,29 +113,45 @@ pub(super) fn check_new(path: &Path) -> Result<(), Failure> {
 }
 
 /// Whoever broke off leaves no half a file.
-pub(super) fn discard(path: &Path) {
+pub(crate) fn discard(path: &Path) {
     if let Err(error) = std::fs::remove_file(path) {
         tracing::debug!(%error, "an unfinished file stays");
     }
 }
 
-pub(super) struct Reader {
+/// Reads a file from its beginning, and checks all of it, or some of its messages.
+pub(crate) struct Reader {
     input: BufReader<File>,
-    hasher: blake3::Hasher,
+    /// None when it does not begin at the beginning.
+    hasher: Option<blake3::Hasher>,
     messages: u64,
     ended: bool,
     /// Read to find out whether it is a baseline.
     ahead: Option<(Position, Vec<u8>)>,
+    /// The last message.
+    last: Position,
+    /// What is before the first of these, or behind the second, is left out.
+    wanted: (Position, Position),
+    /// What comes next, when something good was handed out before it.
+    failed: Option<ReadError>,
 }
 
 impl Reader {
     /// Opens a file, and gives its baseline if it has one.
     pub(super) fn open(path: &Path) -> anyhow::Result<(Self, Option<Vec<u8>>)> {
         let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
-        let mut reader =
-            Self { input: BufReader::new(file), hasher: blake3::Hasher::new(), messages: 0, ended: false, ahead: None };
+        let mut reader = Self {
+            input: BufReader::new(file),
+            hasher: Some(blake3::Hasher::new()),
+            messages: 0,
+            ended: false,
+            ahead: None,
+            last: Position(0),
+            wanted: (Position(0), Position(u64::MAX)),
+            failed: None,
+        };
         let magic = reader.take(MAGIC.len()).ok().filter(|magic| magic == MAGIC);
-        ensure!(magic.is_some(), "{} is no file of `bayplan log export` or `backup`", path.display());
+        ensure!(magic.is_some(), "{} {NO_FILE}", path.display());
         let first = reader.frame().with_context(|| format!("{} is damaged", path.display()))?;
         Ok(match first {
             Some((Kind::Baseline, _, bytes)) => (reader, Some(bytes)),
@@ -128,13 +163,31 @@ impl Reader {
         })
     }
 
+    /// The messages from one position to another. The first of them is not before the frame that begins at `begins_at`.
+    pub(crate) fn at(path: &Path, begins_at: u64, from: Position, last: Position) -> anyhow::Result<Self> {
+        let mut file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
+        file.seek(SeekFrom::Start(begins_at))?;
+        Ok(Self {
+            input: BufReader::with_capacity(READ_AHEAD_BYTES, file),
+            hasher: None,
+            messages: 0,
+            ended: false,
+            ahead: None,
+            last: Position(from.0.saturating_sub(1)),
+            wanted: (from, last),
+            failed: None,
+        })
+    }
+
     fn take(&mut self, length: usize) -> anyhow::Result<Vec<u8>> {
         let mut bytes = vec![0; length];
         self.input.read_exact(&mut bytes).map_err(|error| match error.kind() {
             io::ErrorKind::UnexpectedEof => anyhow!("it ends too early"),
             _ => anyhow!(error),
         })?;
-        self.hasher.update(&bytes);
+        if let Some(hasher) = &mut self.hasher {
+            hasher.update(&bytes);
+        }
         Ok(bytes)
     }
 
@@ -147,13 +200,8 @@ impl Reader {
         if self.ended {
             return Ok(None);
         }
-        let hash = self.hasher.finalize();
-        let kind = match self.take(1)?[..] {
-            [b'B'] => Kind::Baseline,
-            [b'M'] => Kind::Message,
-            [b'E'] => Kind::End,
-            _ => return Err(anyhow!("it has a frame of an unknown kind")),
-        };
+        let hash = self.hasher.as_ref().map(blake3::Hasher::finalize);
+        let kind = Kind::of(self.take(1)?[0])?;
         let (number, length) = (self.number()?, self.number()?);
         ensure!(length <= MAX_FRAME_BYTES, "it has a frame of {length} bytes");
         let bytes = self.take(usize::try_from(length)?)?;
@@ -161,36 +209,147 @@ impl Reader {
             self.messages += u64::from(kind == Kind::Message);
             return Ok(Some((kind, number, bytes)));
         }
-        ensure!(number == self.messages, "it has {} messages, but {number} were written", self.messages);
-        ensure!(bytes == hash.as_bytes(), "its checksum is not that of its bytes");
+        if let Some(hash) = hash {
+            ensure!(number == self.messages, "it has {} messages, but {number} were written", self.messages);
+            ensure!(bytes == hash.as_bytes(), "its checksum is not that of its bytes");
+        }
         ensure!(self.input.read(&mut [0])? == 0, "something follows its end");
         self.ended = true;
         Ok(None)
     }
 
     fn message(&mut self) -> Option<Result<Message, ReadError>> {
-        let frame = match self.ahead.take() {
-            Some((position, bytes)) => Ok(Some((Kind::Message, position.0, bytes))),
-            None => self.frame(),
-        };
-        let damaged = |position, reason: String| {
-            Some(Err(ReadError::Damaged { position, index: 0, error: CodecError::Malformed(reason) }))
-        };
-        match frame {
-            Ok(None) => None,
-            Ok(Some((Kind::Message, position, bytes))) => Some(Message::decode(Position(position), &bytes)),
-            Ok(Some(_)) => damaged(Position(0), "a baseline comes behind a message".to_owned()),
-            Err(error) => damaged(Position(0), format!("the file is damaged: {error:#}")),
+        if let Some(error) = self.failed.take() {
+            return Some(Err(error));
+        }
+        let (from, upto) = self.wanted;
+        loop {
+            if self.last >= upto {
+                return None;
+            }
+            let frame = match self.ahead.take() {
+                Some((position, bytes)) => Ok(Some((Kind::Message, position.0, bytes))),
+                None => self.frame(),
+            };
+            let position = self.last.next();
+            let damaged = |reason: String| Some(Err(ReadError::damaged(position, CodecError::Malformed(reason))));
+            match frame {
+                Ok(None) => return None,
+                Ok(Some((Kind::Message, position, _))) if Position(position) < from => {}
+                Ok(Some((Kind::Message, position, bytes))) => {
+                    self.last = Position(position);
+                    return Some(Message::decode(self.last, &bytes));
+                }
+                Ok(Some(_)) => return damaged("a baseline comes behind a message".to_owned()),
+                Err(error) => return damaged(format!("the file is damaged: {error:#}")),
+            }
         }
     }
 
-    pub(super) fn messages(self) -> Messages {
+    pub(crate) fn messages(self) -> Messages {
         Messages::new(self)
     }
 }
 
 impl Source for Reader {
     fn next_chunk(&mut self) -> NextChunk<'_> {
-        Box::pin(async { self.message().map(|message| message.map(|message| vec![message])) })
+        Box::pin(async {
+            let (mut chunk, mut bytes) = (Vec::new(), 0);
+            while chunk.len() < CHUNK_MESSAGES && bytes < CHUNK_BYTES {
+                match self.message() {
+                    Some(Ok(message)) => {
+                        bytes += message.content.size_bytes();
+                        chunk.push(message);
+                    }
+                    // What is good is handed out first.
+                    Some(Err(error)) if chunk.is_empty() => return Some(Err(error)),
+                    Some(Err(error)) => {
+                        self.failed = Some(error);
+                        break;
+                    }
+                    None => break,
+                }
+            }
+            (!chunk.is_empty()).then_some(Ok(chunk))
+        })
     }
+}
+
+/// A frame, its bytes not read yet.
+pub(crate) struct Frame {
+    pub(crate) kind: Kind,
+    pub(crate) number: u64,
+    /// Where it begins in the file.
+    pub(crate) begins_at: u64,
+    length: u64,
+}
+
+/// Goes from frame to frame, and looks at no more than it must.
+pub(crate) struct Frames {
+    input: BufReader<File>,
+    at: u64,
+    file_bytes: u64,
+    messages: u64,
+    ended: bool,
+}
+
+impl Frames {
+    pub(crate) fn open(path: &Path) -> anyhow::Result<Self> {
+        let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
+        let file_bytes = file.metadata()?.len();
+        let mut input = BufReader::with_capacity(READ_AHEAD_BYTES, file);
+        let mut magic = [0; MAGIC.len()];
+        let is_one = input.read_exact(&mut magic).is_ok() && magic == *MAGIC;
+        ensure!(is_one, "{} {NO_FILE}", path.display());
+        Ok(Self { input, at: MAGIC.len() as u64, file_bytes, messages: 0, ended: false })
+    }
+
+    /// The next frame but the end; None at the end.
+    pub(crate) fn next(&mut self) -> anyhow::Result<Option<Frame>> {
+        if self.ended {
+            return Ok(None);
+        }
+        let mut head = [0; HEAD_BYTES as usize];
+        self.input.read_exact(&mut head).map_err(|_| anyhow!("it ends too early"))?;
+        let kind = Kind::of(head[0])?;
+        let field = |at: usize| head[at..at + 8].iter().fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));
+        let (number, length, begins_at) = (field(1), field(9), self.at);
+        ensure!(length <= MAX_FRAME_BYTES, "it has a frame of {length} bytes");
+        self.at += HEAD_BYTES + length;
+        ensure!(self.at <= self.file_bytes, "it ends too early");
+        self.input.seek_relative(i64::try_from(length)?)?;
+        if kind == Kind::End {
+            self.ended = true;
+            ensure!(number == self.messages, "it has {} messages, but {number} were written", self.messages);
+            ensure!(self.at == self.file_bytes, "something follows its end");
+            return Ok(None);
+        }
+        self.messages += u64::from(kind == Kind::Message);
+        Ok(Some(Frame { kind, number, begins_at, length }))
+    }
+
+    /// The bytes of the frame that was given last.
+    pub(crate) fn read(&mut self, frame: &Frame) -> anyhow::Result<Vec<u8>> {
+        let length = i64::try_from(frame.length)?;
+        self.input.seek_relative(-length)?;
+        let mut bytes = vec![0; usize::try_from(frame.length)?];
+        self.input.read_exact(&mut bytes)?;
+        Ok(bytes)
+    }
+}
+
+/// Compares the bytes of a whole file with the checksum at its end.
+pub(crate) fn check_checksum(path: &Path) -> anyhow::Result<()> {
+    let name = || path.display().to_string();
+    let mut file = File::open(path).with_context(name)?;
+    let bytes = file.metadata().with_context(name)?.len();
+    let end = HEAD_BYTES + blake3::OUT_LEN as u64;
+    ensure!(bytes > end, "{} ends too early", name());
+    let mut hasher = blake3::Hasher::new();
+    io::copy(&mut file.by_ref().take(bytes - end), &mut hasher).with_context(name)?;
+    let mut last = Vec::new();
+    file.read_to_end(&mut last).with_context(name)?;
+    let written = last.get(HEAD_BYTES as usize..).unwrap_or_default();
+    ensure!(written == hasher.finalize().as_bytes(), "{} is damaged: its checksum is not that of its bytes", name());
+    Ok(())
 }

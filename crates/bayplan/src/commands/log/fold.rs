@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use eventlog::{Baseline, Entry, EventLog, Messages, committed};
+use eventlog::{Baseline, Entry, EventLog, Messages, ReadError, committed};
 use master::TrimmingError;
 use model::{PartPlace, Position, Seq, Tip};
 use snapshot::Loaded;
@@ -12,30 +12,30 @@ use super::bar::Bar;
 use crate::failure::Failure;
 
 /// Where a fold begins.
-pub(super) struct Start {
-    pub(super) state: State,
-    pub(super) tip: Tip,
+pub(crate) struct Start {
+    pub(crate) state: State,
+    pub(crate) tip: Tip,
     /// The message that holds the last record of the state.
-    pub(super) at: Position,
+    pub(crate) at: Position,
     /// None when the log has its beginning.
-    pub(super) baseline: Option<Baseline>,
+    pub(crate) baseline: Option<Baseline>,
 }
 
 impl Start {
-    pub(super) fn of(Loaded { state, mark }: Loaded, baseline: Option<Baseline>) -> Self {
+    pub(crate) fn of(Loaded { state, mark }: Loaded, baseline: Option<Baseline>) -> Self {
         Self { state, tip: mark.tip, at: mark.position, baseline }
     }
 
-    pub(super) fn nothing() -> Self {
+    pub(crate) fn nothing() -> Self {
         Self { state: State::default(), tip: Tip::default(), at: Position::default(), baseline: None }
     }
 }
 
-pub(super) fn failed(error: impl std::fmt::Display) -> Failure {
+pub(crate) fn failed(error: impl std::fmt::Display) -> Failure {
     Failure::failed(error.to_string())
 }
 
-pub(super) async fn start<L: EventLog>(log: &L) -> Result<Start, Failure> {
+pub(crate) async fn start<L: EventLog>(log: &L) -> Result<Start, Failure> {
     let bounds = log.bounds().await.map_err(failed)?;
     let oldest = log.read(bounds.first).next().await.transpose().map_err(failed)?;
     let first = oldest.and_then(|message| message.content.first_seq());
@@ -56,46 +56,74 @@ pub(super) async fn start<L: EventLog>(log: &L) -> Result<Start, Failure> {
 }
 
 /// What a fold found.
-pub(super) struct Found {
-    pub(super) state: State,
-    pub(super) tip: Tip,
-    pub(super) at: Position,
-    pub(super) records: u64,
+pub(crate) struct Found {
+    pub(crate) state: State,
+    pub(crate) tip: Tip,
+    pub(crate) at: Position,
+    pub(crate) records: u64,
     /// Records that do not count, those among them that are unfinished.
-    pub(super) void: u64,
-    pub(super) hashes: u64,
+    pub(crate) void: u64,
+    pub(crate) hashes: u64,
     /// The parts at the end of what was folded whose record has no end yet.
-    pub(super) waiting: Option<PartPlace>,
+    pub(crate) waiting: Option<PartPlace>,
 }
 
-/// Folds `messages`, which begin at or right behind the start, to their end. `expected` says which state hash there has to be
-/// after some records.
-pub(super) async fn fold(
+/// What a fold compares with, and how often it checks all invariants.
+pub(crate) struct Expected {
+    /// Of the state after some records.
+    pub(crate) hashes: BTreeMap<Seq, model::Hash>,
+    /// After so many records, and at the end in any case.
+    pub(crate) check_every: u64,
+}
+
+impl Default for Expected {
+    fn default() -> Self {
+        Self { hashes: BTreeMap::new(), check_every: u64::MAX }
+    }
+}
+
+/// Why a fold is not sound.
+pub(crate) enum Unsound {
+    /// It cannot be read, or gives another state than was recorded.
+    Failed(Failure),
+    /// An invariant does not hold after this record, and did after the other one.
+    Violated { held_until: Seq, seq: Seq, violation: String },
+}
+
+impl From<Unsound> for Failure {
+    fn from(unsound: Unsound) -> Self {
+        match unsound {
+            Unsound::Failed(failure) => failure,
+            Unsound::Violated { seq, violation, .. } => {
+                failed(format!("after record {seq} an invariant does not hold: {violation}"))
+            }
+        }
+    }
+}
+
+/// Folds `messages`, which begin at or right behind the start, to their end.
+pub(crate) async fn fold(
     messages: Messages,
     start: Start,
-    expected: &BTreeMap<Seq, model::Hash>,
+    expected: &Expected,
     bar: &mut Bar,
-) -> Result<Found, Failure> {
+) -> Result<Found, Unsound> {
     let Start { state, tip, at, .. } = start;
     let begin = at;
     let mut found = Found { state, tip, at, records: 0, void: 0, hashes: 0, waiting: None };
-    let mut entries = committed(messages, tip);
+    found.state.hash_late(true);
+    let (mut entries, mut held_until) = (committed(messages.read_ahead(), tip), tip.seq);
     while let Some(entry) = entries.next().await {
-        match entry.map_err(failed)? {
+        let entry = entry.map_err(|error| unreadable(entries.tip(), &error)).map_err(Unsound::Failed)?;
+        match entry {
             Entry::Accepted { position, record, tip } => {
                 found.state.apply(&record.record);
                 (found.tip, found.at, found.records) = (tip, position, found.records + 1);
-                let told = record.record.state_hash;
-                let differs = found.state.differs_from(told)
-                    || expected.get(&tip.seq).is_some_and(|expected| *expected != found.state.hash());
-                if differs {
-                    let seq = tip.seq;
-                    return Err(failed(format!(
-                        "record {seq}, at position {position}: its fold gives another state than the one that was \
-                         recorded; the log was changed, or another version of bayplan wrote it"
-                    )));
+                compare(&mut found, record.record.state_hash, expected).map_err(Unsound::Failed)?;
+                if tip.seq.0 - held_until.0 >= expected.check_every {
+                    check(&found, held_until)?;
+                    held_until = tip.seq;
                 }
-                found.hashes += u64::from(told.is_some());
                 bar.at(position.0);
             }
             // Of these, the start had its part before.
@@ -105,9 +133,34 @@ pub(super) async fn fold(
         }
     }
     found.waiting = entries.waiting_for_parts();
-    if let Some(violation) = found.state.check().first() {
-        let seq = found.tip.seq;
-        return Err(failed(format!("after record {seq} an invariant does not hold: {violation}")));
-    }
+    found.state.hash_late(false);
+    check(&found, held_until)?;
     Ok(found)
+}
+
+fn unreadable(tip: Tip, error: &ReadError) -> Failure {
+    match error.is_damage() {
+        true => failed(format!("record {} cannot be read: {error}", tip.seq.next())),
+        false => failed(error),
+    }
+}
+
+fn compare(found: &mut Found, told: Option<model::Hash>, expected: &Expected) -> Result<(), Failure> {
+    let (seq, position) = (found.tip.seq, found.at);
+    let wanted = expected.hashes.get(&seq);
+    if found.state.differs_from(told) || wanted.is_some_and(|wanted| *wanted != found.state.kept_hash()) {
+        return Err(failed(format!(
+            "record {seq}, at position {position}: its fold gives another state than the one that was recorded; the log was \
+             changed, or another version of bayplan wrote it"
+        )));
+    }
+    found.hashes += u64::from(told.is_some());
+    Ok(())
+}
+
+fn check(found: &Found, held_until: Seq) -> Result<(), Unsound> {
+    match found.state.check().first() {
+        None => Ok(()),
+        Some(violation) => Err(Unsound::Violated { held_until, seq: found.tip.seq, violation: violation.to_string() }),
+    }
 }

@@ -11,7 +11,7 @@ use snapshot::{Loaded, Mark, baseline};
 use super::bar::Bar;
 use super::file::{Reader, Writer, discard};
 use super::fitting::Fitting;
-use super::fold::{Found, Start, failed, fold, start};
+use super::fold::{Expected, Found, Start, failed, fold, start};
 use super::{Session, verify};
 use crate::failure::Failure;
 use crate::render::count;
@@ -115,7 +115,9 @@ pub(super) async fn check(from: &Path) -> Result<Checked, Failure> {
     let baseline = bytes.map(|bytes| baseline::decode(&bytes)).transpose().map_err(|error| named(failed(error)))?;
     let begin = baseline.clone().map_or_else(Start::nothing, |loaded| Start::of(loaded, None));
     let mut bar = Bar::new("checking", 0);
-    let found = fold(reader.messages(), begin, &BTreeMap::new(), &mut bar).await.map_err(named)?;
+    let found = fold(reader.messages(), begin, &Expected::default(), &mut bar)
+        .await
+        .map_err(|unsound| named(unsound.into()))?;
     if found.tip.seq.0 == 0 {
         return Err(failed(format!("{} has no record", from.display())));
     }

@@ -1,0 +1,24 @@
+//! `bayplan replay …`: what one finds out from a log afterwards.
+
+mod info;
+mod verify;
+
+use clap::Subcommand;
+
+pub(crate) use info::Info;
+pub(crate) use verify::Verify;
+
+/// Find out from a log what happened, and how it came to that
+///
+/// The log is opened to read it: a master's folder, also while the master runs, NATS servers, or a file of `bayplan log export`.
+/// Nothing is changed.
+#[derive(Debug, Subcommand)]
+#[command(after_help = "\
+Examples:
+  bayplan replay info --log history.log                    from when to when it goes
+  bayplan replay verify --log history.log                  is it sound? the first record that is not
+  bayplan --at 4711 --log history.log app list             every command that reads can look at a moment")]
+pub(crate) enum Replay {
+    Info(Info),
+    Verify(Verify),
+}

@@ -1,0 +1,22 @@
+//! `bayplan replay …`: what one finds out from a log afterwards.
+
+mod info;
+
+use super::log::verify;
+use crate::cli::Global;
+use crate::cli::replay::{Info, Replay, Verify};
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::past::PastLog;
+
+pub(crate) async fn run(command: Replay, global: Global) -> Result<(), Failure> {
+    let mut out = Output::new(global.color, global.json);
+    match command {
+        Replay::Info(Info { log }) => info::run(&PastLog::open(&log).await?, &mut out).await,
+        Replay::Verify(Verify { check_every, log }) => {
+            let log = PastLog::open(&log).await?;
+            log.check_file()?;
+            verify::run(log.log().as_ref(), check_every, &mut out).await
+        }
+    }
+}

@@ -1,0 +1,295 @@
+//! A log that is opened to look at it, wherever it is kept: a master's folder, NATS servers, or a file. Nothing is changed.
+//!
+//! [`PastLog::open_at`] gives the state after a record, and goes on from there; it begins with the nearest state that is kept:
+//! a baseline, a checkpoint, or one that an earlier look left in the cache. Must not know what is looked for.
+
+mod any;
+mod cache;
+mod file;
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use ::master::{Cursor, Kept, PastError, first_at, nearest, oldest, seq_at};
+use eventlog::{EventLog, JetStreamLog, JetStreamOptions, Options, RocksLog};
+use model::{ClusterId, Event, Position, Record, Seq, TaskId, Timestamp};
+use snapshot::{Cache, CacheLimits, baseline};
+use state::State;
+
+use crate::cli::log::LogPlace;
+use crate::cli::past::{LogSource, Meant, ReplayLog};
+use crate::cli::when::When;
+use crate::commands::log::bar::Bar;
+use crate::failure::Failure;
+use crate::node::folder;
+use crate::node::master::{LOG_FOLDER, SNAPSHOT_FOLDER};
+pub(crate) use any::AnyLog;
+use cache::Keeping;
+use file::FileLog;
+
+/// How often it is looked at the time while folding.
+const LOOK_EVERY: u64 = 256;
+/// More than any record has.
+const END: Seq = Seq(u64::MAX);
+
+/// What a log has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PastBounds {
+    pub(crate) cluster: Option<ClusterId>,
+    /// The oldest record that is there, and its time.
+    pub(crate) first: Seq,
+    pub(crate) first_at: Timestamp,
+    /// The newest one that can be read.
+    pub(crate) last: Seq,
+    pub(crate) last_at: Timestamp,
+}
+
+pub(crate) struct PastLog {
+    log: Arc<AnyLog>,
+    kept: Kept,
+}
+
+impl PastLog {
+    pub(crate) async fn open(place: &ReplayLog) -> Result<Self, Failure> {
+        let (log, snapshot) = match &place.log {
+            LogSource::Path(file) if file.is_file() => (AnyLog::File(FileLog::open(file)?), None),
+            LogSource::Path(folder) if folder.join(LOG_FOLDER).is_dir() => of_folder(folder).await?,
+            LogSource::Path(path) => {
+                let path = path.display();
+                return Err(Failure::NotFound(format!(
+                    "{path} is no folder of a master with a log in it, and no file of `bayplan log export`"
+                )));
+            }
+            LogSource::Place(LogPlace::Folder) => of_folder(&folder::choose(None, "master")).await?,
+            LogSource::Place(LogPlace::Nats(servers)) => {
+                let (servers, cluster) = (servers.clone(), place.cluster.clone());
+                let options = JetStreamOptions { servers, cluster, create: false, ..JetStreamOptions::default() };
+                (AnyLog::Nats(JetStreamLog::open(options).await?), None)
+            }
+        };
+        let log = Arc::new(log);
+        let cluster = if place.no_cache { None } else { cluster_of(log.as_ref()).await? };
+        let cache = cluster.map(|cluster| Cache::new(&cache::folder(), &cluster, CacheLimits::default()));
+        Ok(Self { log, kept: Kept { snapshot, cache } })
+    }
+
+    pub(crate) const fn log(&self) -> &Arc<AnyLog> {
+        &self.log
+    }
+
+    /// Compares a file with the checksum at its end. A look at a moment does not read all of it.
+    pub(crate) fn check_file(&self) -> Result<(), Failure> {
+        if let AnyLog::File(file) = self.log.as_ref() {
+            file.check()?;
+        }
+        Ok(())
+    }
+
+    pub(crate) const fn kept(&self) -> &Kept {
+        &self.kept
+    }
+
+    pub(crate) async fn bounds(&self) -> Result<PastBounds, Failure> {
+        let log = self.log.as_ref();
+        let nothing = || Failure::NotFound("the log is empty".to_owned());
+        let (first, first_at) = first_at(log).await.map_err(unable)?.ok_or_else(nothing)?;
+        let (last, last_at) = self.last().await?.unwrap_or((first, first_at));
+        Ok(PastBounds { cluster: cluster_of(log).await?, first, first_at, last, last_at })
+    }
+
+    /// The last record that can be read.
+    async fn last(&self) -> Result<Option<(Seq, Timestamp)>, Failure> {
+        let log = self.log.as_ref();
+        let last = seq_at(log, Timestamp(u64::MAX)).await;
+        let last = match last {
+            Ok(seq) => seq,
+            Err(PastError::Record { seq, .. }) if seq > Seq(1) => Seq(seq.0 - 1),
+            Err(PastError::Ahead { .. }) => return Ok(None),
+            Err(error) => return Err(unable(error)),
+        };
+        let mut records = ::master::Records::from(log, last).await.map_err(unable)?;
+        Ok(records.peek().await.map_err(unable)?.map(|sealed| (sealed.record.seq, sealed.record.cause.at)))
+    }
+
+    /// The record that is meant by a moment.
+    pub(crate) async fn seq_of(&self, when: &When) -> Result<Seq, Failure> {
+        let meant = match when {
+            When::Seq(seq) => Meant::Seq(*seq),
+            When::Time(at) => Meant::Time(*at),
+            When::End | When::Ago(_) | When::TimeOfDay(_) => {
+                let (last, at) = self.last().await?.ok_or_else(|| Failure::NotFound("the log is empty".to_owned()))?;
+                match when.before(at) {
+                    Meant::End => Meant::Seq(last),
+                    meant => meant,
+                }
+            }
+        };
+        match meant {
+            Meant::Seq(seq) => Ok(seq),
+            Meant::Time(at) => seq_at(self.log.as_ref(), at).await.map_err(unable),
+            Meant::End => Ok(END),
+        }
+    }
+
+    /// The state after record `seq`, and what follows it.
+    pub(crate) async fn open_at(&self, seq: Seq) -> Result<PastCursor, Failure> {
+        let mut cursor = self.begin(seq).await?;
+        cursor.fold(|state| state.seq >= seq).await?;
+        if cursor.state().seq < seq {
+            return Err(unable(PastError::Ahead { seq, last: cursor.state().seq }));
+        }
+        Ok(cursor)
+    }
+
+    /// The state at the end of the log.
+    pub(crate) async fn open_at_end(&self) -> Result<PastCursor, Failure> {
+        let mut cursor = self.begin(END).await?;
+        cursor.fold(|_| false).await?;
+        Ok(cursor)
+    }
+
+    /// The oldest state that there is: nothing, or that of the oldest baseline where the log's beginning was trimmed.
+    pub(crate) async fn beginning(&self) -> Result<PastCursor, Failure> {
+        let cursor = oldest(self.log.as_ref()).await.map_err(unable)?;
+        self.cursor(cursor).await
+    }
+
+    async fn begin(&self, seq: Seq) -> Result<PastCursor, Failure> {
+        let cursor = nearest(self.log.as_ref(), seq, &self.kept).await.map_err(unable)?;
+        self.cursor(cursor).await
+    }
+
+    async fn cursor(&self, cursor: Cursor) -> Result<PastCursor, Failure> {
+        let end = self.log.bounds().await.map_err(|error| unable(error.into()))?.last;
+        Ok(PastCursor { cursor, end, keeping: Keeping::new(self.kept.cache.clone()) })
+    }
+
+    /// The records from `seq` on, without any state; from the oldest one that is there where it was trimmed.
+    pub(crate) async fn records_from(&self, seq: Seq) -> Result<PastRecords, Failure> {
+        Ok(PastRecords(::master::Records::from(self.log.as_ref(), seq).await.map_err(unable)?))
+    }
+
+    /// The record that launches a task. All of the log may be read for it.
+    pub(crate) async fn launch_of(&self, task: &TaskId) -> Result<Seq, Failure> {
+        ::master::check_form(task).map_err(unable)?;
+        let mut bar = Bar::new("searching", self.log.bounds().await.map_err(|error| unable(error.into()))?.last.0);
+        let going_on = |position: Position| {
+            bar.at(position.0);
+            ControlFlow::Continue(())
+        };
+        ::master::launch_of(self.log.as_ref(), task, None, going_on).await.map_err(unable)
+    }
+}
+
+async fn of_folder(folder: &std::path::Path) -> Result<(AnyLog, Option<std::path::PathBuf>), Failure> {
+    let log = folder.join(LOG_FOLDER);
+    if !log.join("CURRENT").is_file() {
+        let log = log.display();
+        return Err(Failure::NotFound(format!("there is no log in {log}; name a master's folder with --log")));
+    }
+    let log = RocksLog::look(log, Options::default()).await?;
+    Ok((AnyLog::Folder(log), Some(folder.join(SNAPSHOT_FOLDER))))
+}
+
+/// Which cluster's log it is, as its first record or its newest baseline says; None where neither can be read.
+async fn cluster_of<L: EventLog>(log: &L) -> Result<Option<ClusterId>, Failure> {
+    let first = log.bounds().await.map_err(|error| unable(error.into()))?.first;
+    let oldest = log.read(first).next().await.and_then(Result::ok);
+    let started = oldest.as_ref().and_then(|message| {
+        message.content.records().iter().find_map(|sealed| match sealed.record.events.first() {
+            Some(Event::EpochStarted { cluster, .. }) => Some(cluster.clone()),
+            _ => None,
+        })
+    });
+    if started.is_some() {
+        return Ok(started);
+    }
+    let Some(newest) = log.baselines().await.map_err(|error| unable(error.into()))?.pop() else { return Ok(None) };
+    let bytes = log.read_baseline(&newest).await.map_err(|error| unable(error.into()))?;
+    Ok(baseline::mark(&bytes).ok().and_then(|mark| mark.cluster))
+}
+
+/// A state of the log, and the records after it.
+pub(crate) struct PastCursor {
+    cursor: Cursor,
+    end: Position,
+    keeping: Keeping,
+}
+
+impl PastCursor {
+    pub(crate) const fn state(&self) -> &State {
+        self.cursor.state()
+    }
+
+    pub(crate) fn into_state(self) -> State {
+        self.cursor.into_state()
+    }
+
+    pub(crate) const fn tip(&self) -> model::Tip {
+        self.cursor.tip()
+    }
+
+    pub(crate) const fn position(&self) -> Position {
+        self.cursor.position()
+    }
+
+    /// The last message of the log, for progress.
+    pub(crate) const fn end(&self) -> Position {
+        self.end
+    }
+
+    /// The record that comes next, and is not applied.
+    pub(crate) async fn peek(&mut self) -> Result<Option<Arc<Record>>, Failure> {
+        self.cursor.peek().await.map_err(unable)
+    }
+
+    /// Applies the next record; None at the end of the log.
+    pub(crate) async fn step(&mut self) -> Result<Option<Arc<Record>>, Failure> {
+        let record = self.cursor.step().await.map_err(unable)?;
+        if record.as_ref().is_some_and(|record| record.seq.0.is_multiple_of(LOOK_EVERY)) {
+            self.keeping.look(&mut self.cursor);
+        }
+        Ok(record)
+    }
+
+    /// Applies records until `is_there` says so, or the log ends.
+    async fn fold(&mut self, is_there: impl Fn(&State) -> bool) -> Result<(), Failure> {
+        let mut bar = Bar::new("folding", self.end.0);
+        while !is_there(self.state()) && self.step().await?.is_some() {
+            if self.state().seq.0.is_multiple_of(LOOK_EVERY) {
+                bar.at(self.position().0);
+            }
+        }
+        self.keeping.look(&mut self.cursor);
+        Ok(())
+    }
+}
+
+/// The records of a log that count, in order.
+pub(crate) struct PastRecords(::master::Records);
+
+impl PastRecords {
+    pub(crate) async fn next(&mut self) -> Result<Option<Arc<Record>>, Failure> {
+        Ok(self.0.next().await.map_err(unable)?.map(|sealed| sealed.record))
+    }
+
+    /// The message that holds the last record, for progress.
+    pub(crate) const fn position(&self) -> Position {
+        self.0.position()
+    }
+}
+
+fn unable(error: PastError) -> Failure {
+    match error {
+        PastError::Before { first, at } => Failure::NotFound(format!(
+            "the log begins with record {first}, at {}, and the moment is before that",
+            crate::render::time::moment(at)
+        )),
+        PastError::Record { seq, .. } => {
+            let before = seq.0.saturating_sub(1);
+            Failure::failed(format!("{error}; what was before can be looked at: --at {before}"))
+        }
+        error if error.is_nowhere() => Failure::NotFound(error.to_string()),
+        error => Failure::failed(error.to_string()),
+    }
+}

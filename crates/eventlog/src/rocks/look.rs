@@ -1,0 +1,126 @@
+//! Opens the database of a log to look at it: changes nothing in its folder, and does not mind who else has it open.
+//!
+//! RocksDB's secondary instance reads what is there, and keeps the files open that it reads, so that the writer may remove
+//! them. It reads write-ahead logs as they are; bytes in them that the writer has not synced yet are synced here, before
+//! anybody sees them. A write-ahead log with a torn or damaged end is not for RocksDB, see [`super::wal`]: then a copy is
+//! read that ends before it, in which all other files are links.
+
+use std::fs::{self, File};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rocksdb::DB;
+use tempfile::TempDir;
+
+use super::Options;
+use super::store::Refusal;
+use super::wal::{self, End};
+
+/// Files come and go while somebody writes, so a look may fail and the next one succeed.
+const TRIES: u32 = 5;
+const TRY_AGAIN_AFTER: Duration = Duration::from_millis(20);
+
+pub(super) struct Looked {
+    pub(super) database: DB,
+    pub(super) looking: Looking,
+}
+
+pub(super) struct Looking {
+    /// Why the log ends too early.
+    pub(super) damage: Option<String>,
+    /// Whether it is a copy, which nobody appends to.
+    is_copy: bool,
+    /// What RocksDB wants for itself, and the copy if there is one.
+    _scratch: TempDir,
+}
+
+impl Looked {
+    pub(super) fn at(folder: &Path, options: &Options) -> Result<Self, Refusal> {
+        let mut tries = 1;
+        loop {
+            match Self::once(folder, options) {
+                Err(_) if tries < TRIES => std::thread::sleep(TRY_AGAIN_AFTER),
+                looked => return looked,
+            }
+            tries += 1;
+        }
+    }
+
+    fn once(folder: &Path, options: &Options) -> Result<Self, Refusal> {
+        let scratch = tempfile::Builder::new().prefix("bayplan-look-").tempdir().map_err(unavailable)?;
+        let (own, copy) = (scratch.path().join("own"), scratch.path().join("copy"));
+        let end = wal::end(folder)?;
+        let (from, is_copy) = match &end {
+            End::Whole => (folder.to_owned(), false),
+            End::Cut { file, offset, .. } => {
+                fs::create_dir(&copy).and_then(|()| link(folder, &copy, file, *offset)).map_err(unavailable)?;
+                (copy, true)
+            }
+        };
+        let mut database = options.database();
+        database.create_if_missing(false);
+        database.set_track_and_verify_wals_in_manifest(false);
+        // Files that are open stay readable when the writer removes them.
+        database.set_max_open_files(-1);
+        let database = DB::open_as_secondary(&database, &from, &own)?;
+        sync_logs(folder).map_err(unavailable)?;
+        let damage = match end {
+            End::Cut { damage, .. } => damage,
+            End::Whole => None,
+        };
+        Ok(Self { database, looking: Looking { damage, is_copy, _scratch: scratch } })
+    }
+}
+
+impl Looking {
+    pub(super) fn catch_up(&self, database: &DB, folder: &Path) -> Result<(), Refusal> {
+        if self.is_copy {
+            return Ok(());
+        }
+        database.try_catch_up_with_primary()?;
+        sync_logs(folder).map_err(unavailable)
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it stands where errors are mapped")]
+fn unavailable(error: io::Error) -> Refusal {
+    Refusal::Unavailable(error.to_string())
+}
+
+/// Makes sure of all that was read: it is on the disk then, whoever wrote it.
+fn sync_logs(folder: &Path) -> io::Result<()> {
+    for log in wal::logs(folder)? {
+        match File::open(log).and_then(|log| log.sync_data()) {
+            // The writer has put it into a table, which is synced.
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            // Nobody writes there.
+            Err(error) if error.kind() == ErrorKind::ReadOnlyFilesystem => {}
+            synced => synced?,
+        }
+    }
+    Ok(())
+}
+
+/// Makes the same database, without what is behind `offset` of the write-ahead log `cut`.
+fn link(folder: &Path, copy: &Path, cut: &Path, offset: usize) -> io::Result<()> {
+    let folder = folder.canonicalize()?;
+    let number = wal::number(cut);
+    for entry in fs::read_dir(&folder)? {
+        let path = entry?.path();
+        let Some(name) = path.file_name().filter(|_| path.is_file()) else { continue };
+        let to: PathBuf = copy.join(name);
+        match wal::number(&path) {
+            Some(log) if Some(log) > number => {}
+            Some(log) if Some(log) == number => {
+                let bytes = fs::read(&path)?;
+                fs::write(to, &bytes[..offset.min(bytes.len())])?;
+            }
+            // Whoever writes may append to all but tables, and the copy shall stay as it is.
+            _ if path.extension().is_some_and(|extension| extension == "sst") => symlink(&path, to)?,
+            _ => fs::copy(&path, to).map(|_| ())?,
+        }
+    }
+    Ok(())
+}
