@@ -41,9 +41,12 @@ impl Looked {
         let mut tries = 1;
         loop {
             match Self::once(folder, options) {
-                Err(_) if tries < TRIES => std::thread::sleep(TRY_AGAIN_AFTER),
+                Err(_) if tries < TRIES => {}
+                // What looks torn may be under way.
+                Ok(looked) if looked.looking.is_copy && tries < 2 => {}
                 looked => return looked,
             }
+            std::thread::sleep(TRY_AGAIN_AFTER);
             tries += 1;
         }
     }

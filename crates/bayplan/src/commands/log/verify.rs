@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use eventlog::EventLog;
-use model::{Position, Seq};
+use model::Position;
 use serde::Serialize;
 
 use super::bar::Bar;
