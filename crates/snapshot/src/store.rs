@@ -228,3 +228,30 @@ fn read_rows(database: &DB, blocks: &Blocks) -> Result<(), SnapshotError> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use model::{ClusterId, Epoch, Position, Seq, Tip};
+    use state::State;
+
+    use super::*;
+
+    /// As they were before there were profiles and modules.
+    #[test]
+    fn what_an_older_version_wrote_with_fewer_tables_can_be_read_as_it_is() {
+        let root = tempfile::tempdir().expect("a folder for the test");
+        let Ok(Opened::Usable { snapshot, .. }) = Snapshot::open(root.path()) else { panic!("it is new") };
+        let mut state = State { seq: Seq(7), epoch: Epoch(1), ..State::default() };
+        state.header.cluster = Some(ClusterId::new("old"));
+        let mark = Mark::of(&state, Tip { seq: Seq(7), epoch: Epoch(1), ..Tip::default() }, Position(3));
+        snapshot.write(&state.all_changes(), &mark).expect("it is written");
+        drop(snapshot);
+        let current = folder::current(root.path());
+        let mut older = open_database(&current).expect("it opens");
+        ["profiles", "modules"].into_iter().for_each(|table| older.drop_cf(table).expect("it is dropped"));
+        drop(older);
+        assert_eq!(peek(root.path()).expect("it is readable"), Some(mark.clone()));
+        let loaded = load_copy(&current).expect("it is readable").expect("it is not empty");
+        assert_eq!((loaded.state.hash(), loaded.mark), (state.hash(), mark));
+    }
+}
