@@ -346,7 +346,7 @@ pub(crate) fn check_checksum(path: &Path) -> anyhow::Result<()> {
     let end = HEAD_BYTES + blake3::OUT_LEN as u64;
     ensure!(bytes > end, "{} ends too early", name());
     let mut hasher = blake3::Hasher::new();
-    io::copy(&mut file.by_ref().take(bytes - end), &mut hasher).with_context(name)?;
+    io::copy(&mut Read::by_ref(&mut file).take(bytes - end), &mut hasher).with_context(name)?;
     let mut last = Vec::new();
     file.read_to_end(&mut last).with_context(name)?;
     let written = last.get(HEAD_BYTES as usize..).unwrap_or_default();
