@@ -53,6 +53,23 @@ fn a_decision_is_explained_alike_by_a_master_its_folder_and_a_file_of_its_log() 
     let compared = of_log(&["placement", "compare", "best-fit", "spread", "--log", &history]);
     assert_eq!((&compared["decisions"], &compared["agreed"]), (&2.into(), &2.into()), "there is one agent: {compared}");
     assert!(compared["first_difference"].is_null() && compared["profiles"][1]["placed"] == 2, "{compared}");
+    let (chart, placements) = (cluster.path("chart.svg"), cluster.path("placements.csv"));
+    let packed = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/profiles/packed.json");
+    let simulate = ["placement", "simulate", "--policy", &format!("best-fit,first-fit,{packed}"), "--log"];
+    let simulated = of_log(&[&simulate[..], &[&history, "--svg", &chart, "--placements", &placements]].concat());
+    let policies = simulated["policies"].as_array().expect("one for each");
+    assert_eq!(
+        policies.iter().map(|policy| &policy["policy"]).collect::<Vec<_>>(),
+        ["best-fit", "first-fit", "packed"]
+    );
+    for policy in policies {
+        assert_eq!((&policy["launches"], &policy["placed"], &policy["agreed"]), (&2.into(), &2.into(), &2.into()));
+        let end = policy["points"].as_array().and_then(|points| points.last()).expect("an end");
+        assert!(end["own"] == end["recorded"] && end["own"]["agents_in_use"] == 1, "{end}");
+    }
+    let read = |path: &str| std::fs::read_to_string(path).expect("it was written");
+    assert!(read(&chart).contains("(as recorded)"));
+    assert_eq!(read(&placements).matches(",S0,S0\n").count(), 3 * 2, "{}", read(&placements));
     let nobody = bayplan().args(["explain", "nobody", "--log", &history]).output().expect("the binary runs");
     assert_eq!(nobody.status.code(), Some(4), "{}", all_of(&nobody));
     assert!(all_of(&nobody).contains("'nobody' is no task's id"), "{}", all_of(&nobody));

@@ -6,7 +6,15 @@ use protocol::explain::{
     AccountView, CandidateView, ChangeView, ExplanationView, LackView, OtherView, Resource, TermScoreView, TermView,
     WhyNotView,
 };
-use scheduler::{Again, Change, Explained, WhyNot};
+use protocol::operator::PackingView;
+use scheduler::{Again, Change, Explained, Packing, WhyNot};
+
+#[must_use]
+pub const fn packing(packing: Packing) -> PackingView {
+    let [cpus, mem, disk, gpus] = packing.taken;
+    let Packing { agents, in_use: agents_in_use, fragmented, .. } = packing;
+    PackingView { agents, agents_in_use, cpus, mem, disk, gpus, fragmented }
+}
 
 /// `record` launches the task.
 #[must_use]

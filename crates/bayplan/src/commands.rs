@@ -12,6 +12,7 @@ mod looking_back;
 pub(crate) mod placement;
 pub(crate) mod replay;
 mod task;
+pub(crate) mod trial;
 
 use model::AppId;
 use protocol::operator::{APPS_PATH, AppList};

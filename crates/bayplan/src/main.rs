@@ -46,7 +46,7 @@ fn main() -> ExitCode {
     let ended = match &cli.command {
         Command::Sim(args) => simulate::run(args, &cli.global),
         Command::Placement(placement) => match &**placement {
-            Placement::Simulate(args) => packing::run(args, &cli.global),
+            Placement::Simulate(args) if args.log.is_none() => packing::run(args, &cli.global),
             _ => run_async(cli),
         },
         _ => run_async(cli),

@@ -1,6 +1,8 @@
 //! Where results go: stdout, for people or for machines. Progress, hints and errors go to stderr.
 
+use std::fs;
 use std::io::{self, Write};
+use std::path::Path;
 
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
@@ -59,6 +61,27 @@ impl Output {
         let mut stdout = io::stdout().lock();
         stdout.write_all(bytes)?;
         Ok(stdout.flush()?)
+    }
+}
+
+/// A file that a flag names. It is made before the work whose result it gets, so that nobody waits for it in vain.
+pub(crate) struct ResultFile {
+    named: String,
+    file: fs::File,
+}
+
+impl ResultFile {
+    pub(crate) fn create(flag: &str, path: &Path) -> Result<Self, Failure> {
+        let named = format!("{flag} {}", path.display());
+        match fs::File::create(path) {
+            Ok(file) => Ok(Self { named, file }),
+            Err(error) => Err(Failure::failed(format!("{named}: {error}"))),
+        }
+    }
+
+    pub(crate) fn write(mut self, text: &str) -> Result<(), Failure> {
+        let written = self.file.write_all(text.as_bytes());
+        written.map_err(|error| Failure::failed(format!("{}: {error}", self.named)))
     }
 }
 

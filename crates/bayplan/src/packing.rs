@@ -2,10 +2,8 @@
 
 mod input;
 
-use std::fs;
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::num::NonZero;
-use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -14,10 +12,10 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use placement::ReadyProfile;
 use trace::{Run, Trace};
 
-use crate::cli::placement::Simulate;
+use crate::cli::placement::{Simulate, parse_policy};
 use crate::cli::{ColorWhen, Global};
 use crate::failure::Failure;
-use crate::output::{Output, note};
+use crate::output::{Output, ResultFile, note};
 use crate::render::packing::{chart, document, table};
 use input::Input;
 
@@ -38,19 +36,22 @@ pub(crate) fn run(args: &Simulate, global: &Global) -> Result<(), Failure> {
     let input = Input::read(args)?;
     let policies: Vec<ReadyProfile> = match args.policy.as_slice() {
         [] => placement::POLICIES.iter().filter_map(|(name, _)| ReadyProfile::built_in(name)).collect(),
-        named => named.to_vec(),
+        named => named.iter().map(|name| ready(name)).collect::<Result<_, _>>()?,
     };
-    // Files are made before the work, so that nobody waits for it in vain.
-    let svg = args.svg.as_deref().map(|path| create("--svg", path)).transpose()?;
-    let placements = args.placements.as_deref().map(|path| create("--placements", path)).transpose()?;
+    let svg = args.svg.as_deref().map(|path| ResultFile::create("--svg", path)).transpose()?;
+    let placements = args.placements.as_deref().map(|path| ResultFile::create("--placements", path)).transpose()?;
     let packed = pack(args, &input, &policies, global.color);
-    if let Some((path, file)) = svg {
-        write("--svg", path, file, chart(&packed).as_bytes())?;
+    if let Some(file) = svg {
+        file.write(&chart(&packed))?;
     }
-    if let Some((path, file)) = placements {
-        write("--placements", path, file, steps(&packed, &input).as_bytes())?;
+    if let Some(file) = placements {
+        file.write(&steps(&packed, &input))?;
     }
     if out.is_json() { out.document(&document(&packed)) } else { out.text(&table(&packed, out.width())) }
+}
+
+fn ready(name: &str) -> Result<ReadyProfile, Failure> {
+    parse_policy(name).map_err(|why| Failure::Usage(format!("--policy {name}: {why}")))
 }
 
 /// In the order of policies, and then of seeds.
@@ -92,15 +93,6 @@ fn pack_one(policy: &ReadyProfile, seed: u64, trace: &Trace<'_>, progress: &Show
         }
     });
     Packed { policy: name.to_string(), seed, run, took: begun_at.elapsed() }
-}
-
-fn create<'a>(flag: &str, path: &'a Path) -> Result<(&'a Path, fs::File), Failure> {
-    let file = fs::File::create(path);
-    file.map(|file| (path, file)).map_err(|error| Failure::failed(format!("{flag} {}: {error}", path.display())))
-}
-
-fn write(flag: &str, path: &Path, mut file: fs::File, bytes: &[u8]) -> Result<(), Failure> {
-    file.write_all(bytes).map_err(|error| Failure::failed(format!("{flag} {}: {error}", path.display())))
 }
 
 fn steps(packed: &[Packed], input: &Input) -> String {

@@ -3,6 +3,7 @@
 pub(crate) mod agents;
 pub(crate) mod apps;
 pub(crate) mod bench;
+mod chart;
 pub(crate) mod compare;
 pub(crate) mod event;
 pub(crate) mod explanation;
@@ -15,6 +16,7 @@ pub(crate) mod status;
 mod table;
 pub(crate) mod tasks;
 pub(crate) mod time;
+pub(crate) mod trial;
 pub(crate) mod waiting;
 pub(crate) mod why_not;
 

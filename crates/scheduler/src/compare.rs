@@ -7,6 +7,7 @@ use model::{AgentId, AppId, Event, LaunchedTask, Record, Seq, TaskId, Workload};
 use placement::{Account, Faulty, ReadyProfile, Scratch};
 use state::State;
 
+use crate::trial::Filled;
 use crate::{Asked, Packing, Shadow};
 
 pub struct Comparison {
@@ -14,9 +15,7 @@ pub struct Comparison {
     decisions: u64,
     agreed: u64,
     first: Option<FirstDifference>,
-    /// How full both were before agents went away, if nothing was launched since.
-    full: Option<[Packing; 2]>,
-    has_launched: bool,
+    filled: Filled<[Packing; 2]>,
 }
 
 /// The first launch that the two place differently. Up to it, their clusters are the same.
@@ -44,15 +43,11 @@ impl Comparison {
     #[must_use]
     pub fn begin(profiles: [ReadyProfile; 2], state: &State) -> Self {
         let shadows = profiles.map(|profile| Shadow::begin(profile, state));
-        Self { shadows, decisions: 0, agreed: 0, first: None, full: None, has_launched: false }
+        Self { shadows, decisions: 0, agreed: 0, first: None, filled: Filled::default() }
     }
 
     pub fn follow(&mut self, record: &Record) -> Result<(), Faulty> {
-        // At the end of many a log the cluster is taken down.
-        if self.has_launched && record.events.iter().any(takes_an_agent_away) {
-            self.full = Some(self.packing());
-            self.has_launched = false;
-        }
+        self.filled.before(record, || packing(&self.shadows));
         for shadow in &mut self.shadows {
             shadow.follow(record);
             if let Some(fault) = shadow.fault() {
@@ -63,7 +58,7 @@ impl Comparison {
         for (place, (task, app)) in launches.iter().enumerate() {
             let agents = [0, 1].map(|side: usize| self.shadows[side].place_of(&task.id, task.agent));
             self.decisions += 1;
-            self.has_launched = true;
+            self.filled.has_launched();
             if agents[0] == agents[1] {
                 self.agreed += 1;
             } else if self.first.is_none() {
@@ -105,21 +100,17 @@ impl Comparison {
     /// How full they are is as of the end, or of the moment before agents went away when nothing was launched after that.
     #[must_use]
     pub fn sums(&self) -> [Sums; 2] {
-        let packing = self.full.filter(|_| !self.has_launched).unwrap_or_else(|| self.packing());
+        let packing = self.filled.or_else(|| packing(&self.shadows));
         [0, 1].map(|side: usize| {
             let counts = self.shadows[side].counts();
             let (not_placed, placed) = (counts.without_room, counts.decisions - counts.without_room);
             Sums { placed, not_placed, packing: packing[side] }
         })
     }
-
-    fn packing(&self) -> [Packing; 2] {
-        [0, 1].map(|side: usize| self.shadows[side].packing().1)
-    }
 }
 
-const fn takes_an_agent_away(event: &Event) -> bool {
-    matches!(event, Event::AgentDisconnected { .. } | Event::AgentRemoved { .. })
+fn packing(shadows: &[Shadow; 2]) -> [Packing; 2] {
+    [0, 1].map(|side: usize| shadows[side].packing().1)
 }
 
 /// A launch that placement decided.

@@ -23,6 +23,7 @@ mod service_ports;
 mod shadow;
 mod shares;
 mod tasks;
+mod trial;
 mod why_not;
 
 use model::{Command, CommandKind, Event, Record};
@@ -37,7 +38,7 @@ pub use offers::{DEFAULT_OFFER_TIMEOUT_MS, OFFERS_PER_ALLOCATION};
 pub use profiles::{MAX_CHOICES, MAX_MODULE_BYTES, MAX_MODULES, MAX_PROFILES, Modules, Policies, profile_of};
 pub use rejection::Rejection;
 pub use shadow::{Difference, Packing, Shadow, ShadowCounts};
-
+pub use trial::{Trial, TrialPoint};
 pub use why_not::{COUNT_LIMIT, Change, GoingOn, Unasked, WhyNot, why_not, why_not_while};
 
 use draft::Draft;

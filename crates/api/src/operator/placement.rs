@@ -4,16 +4,16 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, JsonRejection};
 use axum::extract::{Path, State};
-use master::{Handle, Packing, ShadowReport};
+use master::{Handle, ShadowReport};
 use model::{AppId, CommandKind, ModuleBytes, Principal, Profile, ProfileScope};
 use protocol::operator::{
-    Changed, DifferenceView, ModuleView, PackingView, PolicyList, PolicyView, ShadowReportView, ShadowView, UseProfile,
-    UseShadow,
+    Changed, DifferenceView, ModuleView, PolicyList, PolicyView, ShadowReportView, ShadowView, UseProfile, UseShadow,
 };
 
 use super::Operator;
 use crate::Error;
 use crate::auth::Caller;
+use crate::explained;
 
 /// Takes a choice back, where a profile's name is expected.
 const DEFAULT: &str = "default";
@@ -135,15 +135,9 @@ fn of_report(report: ShadowReport) -> ShadowReportView {
         agreed: report.counts.agreed,
         nowhere: report.counts.nowhere,
         without_room: report.counts.without_room,
-        live: of_packing(report.live),
-        shadow: of_packing(report.own),
+        live: explained::packing(report.live),
+        shadow: explained::packing(report.own),
         differences: differences.collect(),
         fault: report.fault,
     }
-}
-
-const fn of_packing(packing: Packing) -> PackingView {
-    let [cpus, mem, disk, gpus] = packing.taken;
-    let Packing { agents, in_use: agents_in_use, fragmented, .. } = packing;
-    PackingView { agents, agents_in_use, cpus, mem, disk, gpus, fragmented }
 }

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use clap::builder::{BoolishValueParser, RangedU64ValueParser};
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 use placement::{POLICIES, PROFILES, ReadyProfile, validate_profile};
 
-use super::past::PastArgs;
+use super::past::{LogSource, PastArgs, parse_source};
 use crate::commands::placement::{is_file, read_profile};
 
 /// How an agent is chosen for a task: look at it, choose it, try it
@@ -144,6 +144,9 @@ pub(crate) struct ShadowOf {
 ///
 /// Pods arrive one after the other, none leaves, and what fits nowhere is not asked for again. What decides is what decides in
 /// a live cluster. The files are those of the openb trace: comma-separated, with a line of names on top.
+///
+/// With --log, what a cluster recorded is asked for instead: each launch, in its record, with its seed. Each policy fills a cluster
+/// of its own, in which its choices hold and tasks end when they end in the log.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -151,31 +154,41 @@ Examples:
   bayplan placement simulate --nodes nodes.csv --pods pods.csv --policy fgd,best-fit-gpu --seeds 42..47 --svg packing.svg
   bayplan placement simulate --nodes nodes.csv --pods pods.csv --policy fgd,examples/profiles/packed.json,mine.wasm
   bayplan placement simulate --nodes openb_node_list_gpu_node.csv --pods openb_pod_list_default.csv \\
-      --arrivals arrival_default.csv --ties noderank_default.csv --policy fgd --json >fgd.json")]
+      --arrivals arrival_default.csv --ties noderank_default.csv --policy fgd --json >fgd.json
+  bayplan placement simulate --log /var/lib/bayplan/master --policy best-fit,spread,fgd --svg yesterday.svg")]
+#[command(group(ArgGroup::new("load_from").required(true).multiple(true).args(["nodes", "log"])))]
 pub(crate) struct Simulate {
     /// The nodes: sn, cpu_milli, memory_mib, gpu, model
-    #[arg(long, env = "BAYPLAN_SIMULATE_NODES", value_name = "FILE")]
-    pub(crate) nodes: PathBuf,
+    #[arg(long, env = "BAYPLAN_SIMULATE_NODES", value_name = "FILE", requires = "pods", conflicts_with = "log")]
+    pub(crate) nodes: Option<PathBuf>,
 
     /// The pods: name, cpu_milli, memory_mib, num_gpu, gpu_milli, gpu_spec
-    #[arg(long, env = "BAYPLAN_SIMULATE_PODS", value_name = "FILE")]
-    pub(crate) pods: PathBuf,
+    #[arg(long, env = "BAYPLAN_SIMULATE_PODS", value_name = "FILE", requires = "nodes")]
+    pub(crate) pods: Option<PathBuf>,
 
     /// In which order pods arrive: seed, pos, pod_name. Without it, an order drawn from each seed
-    #[arg(long, env = "BAYPLAN_SIMULATE_ARRIVALS", value_name = "FILE")]
+    #[arg(long, env = "BAYPLAN_SIMULATE_ARRIVALS", value_name = "FILE", requires = "nodes")]
     pub(crate) arrivals: Option<PathBuf>,
 
     /// Which of equal nodes comes first: seed, rank, node_sn. Without it, an order drawn from each seed
-    #[arg(long, env = "BAYPLAN_SIMULATE_TIES", value_name = "FILE")]
+    #[arg(long, env = "BAYPLAN_SIMULATE_TIES", value_name = "FILE", requires = "nodes")]
     pub(crate) ties: Option<PathBuf>,
 
-    /// Policies and profiles that are built in, files with profiles, and modules (.wasm), separated by commas; without it,
-    /// all policies
-    #[arg(long, env = "BAYPLAN_SIMULATE_POLICY", value_name = "NAMES", value_delimiter = ',', value_parser = parse_policy)]
-    pub(crate) policy: Vec<ReadyProfile>,
+    /// A recorded log instead: the folder of a master that is stopped, NATS servers, or a file of `bayplan log export`
+    #[arg(long, env = "BAYPLAN_SIMULATE_LOG", value_name = "PLACE", value_parser = parse_source)]
+    pub(crate) log: Option<LogSource>,
+
+    /// The cluster's name on the NATS servers: its stream is BAYPLAN_<NAME>
+    #[arg(long, env = "BAYPLAN_CLUSTER", value_name = "NAME", default_value = "default")]
+    pub(crate) cluster: String,
+
+    /// Policies and profiles that are built in (or that the log defines), files with profiles, and modules (.wasm), separated by
+    /// commas; without it, all policies
+    #[arg(long, env = "BAYPLAN_SIMULATE_POLICY", value_name = "NAMES", value_delimiter = ',')]
+    pub(crate) policy: Vec<String>,
 
     /// The seeds, separated by commas, or from..to with the last one not included. Without it, all of --arrivals, or 0..3
-    #[arg(long, env = "BAYPLAN_SIMULATE_SEEDS", value_name = "SEEDS", value_parser = parse_seeds)]
+    #[arg(long, env = "BAYPLAN_SIMULATE_SEEDS", value_name = "SEEDS", value_parser = parse_seeds, requires = "nodes")]
     pub(crate) seeds: Option<Seeds>,
 
     /// How much arrives where no file says so, in percent of all GPUs (or cpus, where nobody wants GPUs)
@@ -184,7 +197,7 @@ pub(crate) struct Simulate {
         env = "BAYPLAN_SIMULATE_LOAD",
         value_name = "PERCENT",
         default_value_t = 130,
-        conflicts_with = "arrivals"
+        conflicts_with_all = ["arrivals", "log"]
     )]
     #[arg(value_parser = RangedU64ValueParser::<u32>::new().range(1..=1_000))]
     pub(crate) load: u32,
@@ -198,7 +211,7 @@ pub(crate) struct Simulate {
     #[arg(long, env = "BAYPLAN_SIMULATE_SVG", value_name = "FILE")]
     pub(crate) svg: Option<PathBuf>,
 
-    /// Write where every pod went into this file: policy, seed, pos, pod, node
+    /// Write where everything went into this file: policy, seed, pos, pod, node; or, of a log, policy, seq, task, recorded, agent
     #[arg(long, env = "BAYPLAN_SIMULATE_PLACEMENTS", value_name = "FILE")]
     pub(crate) placements: Option<PathBuf>,
 }

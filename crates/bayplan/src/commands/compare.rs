@@ -6,7 +6,7 @@ use model::{AgentId, AppId, Seq, TaskId};
 use placement::ReadyProfile;
 use protocol::explain::AccountView;
 use protocol::operator::PackingView;
-use scheduler::{Comparison, FirstDifference, Packing, Policies, Sums};
+use scheduler::{Comparison, FirstDifference, Policies, Sums};
 use serde::Serialize;
 use state::State;
 
@@ -78,7 +78,7 @@ pub(super) async fn run(session: &mut Session, wish: Compare) -> Result<(), Fail
 }
 
 /// As the log defines it at its end, or as a file does.
-fn profile(policies: &Policies, state: &State, name: &str) -> Result<ReadyProfile, Failure> {
+pub(super) fn profile(policies: &Policies, state: &State, name: &str) -> Result<ReadyProfile, Failure> {
     let ready = if is_file(name) { parse_policy(name) } else { policies.profile(state, name) };
     ready.map_err(|why| Failure::Usage(format!("{name}: {why}")))
 }
@@ -94,7 +94,7 @@ async fn follow(log: &PastLog, profiles: &[ReadyProfile; 2]) -> Result<Compariso
 }
 
 /// All records that the log's oldest state lacks.
-async fn records(log: &PastLog) -> Result<(PastRecords, Bar), Failure> {
+pub(super) async fn records(log: &PastLog) -> Result<(PastRecords, Bar), Failure> {
     let cursor = log.beginning().await?;
     let bar = Bar::new("replaying", cursor.end().0);
     Ok((log.records_from(cursor.state().seq.next()).await?, bar))
@@ -117,16 +117,15 @@ async fn parted(log: &PastLog, profiles: &[ReadyProfile; 2], first: &FirstDiffer
     Ok(Parted { seq, task, app, agents, accounts: accounts.map(|account| account.map(api::explained::account)) })
 }
 
-fn faulty(fault: &placement::Faulty) -> Failure {
+pub(super) fn faulty(fault: &placement::Faulty) -> Failure {
     Failure::failed(format!("module '{}' gave no answer that can be used: {}", fault.policy, fault.reason))
 }
 
 fn side((sums, profile): &(Sums, &ReadyProfile)) -> Side {
-    let Packing { agents, in_use, taken: [cpus, mem, disk, gpus], fragmented } = sums.packing;
     Side {
         profile: profile.name().to_string(),
         placed: sums.placed,
         not_placed: sums.not_placed,
-        packing: PackingView { agents, agents_in_use: in_use, cpus, mem, disk, gpus, fragmented },
+        packing: api::explained::packing(sums.packing),
     }
 }

@@ -32,7 +32,7 @@ pub(super) async fn run(session: &mut Session, command: Placement) -> Result<(),
         Placement::Remove(wish) => remove(session, &wish.name).await,
         Placement::Shadow(wish) => shadow(session, wish).await,
         Placement::Compare(wish) => super::compare::run(session, *wish).await,
-        Placement::Simulate(_) => Err(Failure::Usage("a simulation is no question to a cluster".to_owned())),
+        Placement::Simulate(wish) => super::trial::run(session, &wish).await,
     }
 }
 

@@ -22,8 +22,11 @@ pub(super) struct Input {
 
 impl Input {
     pub(super) fn read(args: &Simulate) -> Result<Self, Failure> {
-        let nodes = read("--nodes", &args.nodes, trace::read_nodes)?;
-        let pods = read("--pods", &args.pods, trace::read_pods)?;
+        let (Some(nodes), Some(pods)) = (&args.nodes, &args.pods) else {
+            return Err(Failure::Usage("a trace is given by --nodes and --pods, a recorded log by --log".to_owned()));
+        };
+        let nodes = read("--nodes", nodes, trace::read_nodes)?;
+        let pods = read("--pods", pods, trace::read_pods)?;
         let of_file =
             |flag, path: &Option<_>, parse: &dyn Fn(File) -> Result<BTreeMap<u64, Vec<usize>>, TraceError>| {
                 path.as_deref().map(|path| read(flag, path, parse)).transpose()

@@ -1,22 +1,19 @@
 //! `bayplan placement simulate`
 
-mod chart;
-
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 use trace::Column;
 
+use super::chart::{Chart, Line};
 use super::{Align, Cell, Table};
 use crate::packing::Packed;
-
-pub(crate) use chart::chart;
 
 /// The arrivals at which policies are compared in the table, in percent; and where it all ends.
 const COMPARED_AT: u32 = 100;
 
 /// The runs of one policy, in the order in which policies were named.
-pub(super) fn by_policy(packed: &[Packed]) -> Vec<(&str, Vec<&Packed>)> {
+fn by_policy(packed: &[Packed]) -> Vec<(&str, Vec<&Packed>)> {
     let mut policies: Vec<(&str, Vec<&Packed>)> = Vec::new();
     for run in packed {
         match policies.iter_mut().find(|(name, _)| *name == run.policy) {
@@ -28,7 +25,7 @@ pub(super) fn by_policy(packed: &[Packed]) -> Vec<(&str, Vec<&Packed>)> {
 }
 
 /// The mean over runs, for each percent that one of them comes to; the others are then as they were before it.
-pub(super) fn means(runs: &[&Packed]) -> Vec<Column> {
+fn means(runs: &[&Packed]) -> Vec<Column> {
     let runs: Vec<Vec<Column>> = runs.iter().map(|packed| packed.run.columns()).collect();
     let percents: BTreeSet<u32> = runs.iter().flatten().map(|column| column.percent).collect();
     let at = |percent: u32| {
@@ -79,6 +76,17 @@ pub(crate) fn table(packed: &[Packed], width: Option<usize>) -> String {
         ]);
     }
     table.render(width)
+}
+
+pub(crate) fn chart(packed: &[Packed]) -> String {
+    let point = |column: Column| (f64::from(column.percent), [column.allocated, column.fragmented]);
+    let line = |(policy, runs): (&str, Vec<&Packed>)| {
+        let points = means(&runs).into_iter().map(point).collect();
+        Line { name: policy.to_owned(), points }
+    };
+    let lines = by_policy(packed).into_iter().map(line).collect();
+    let titles = ["GPUs allocated (% of all)", "GPUs fragmented (% of all)"];
+    Chart { titles, asked_for: "GPUs asked for (% of all)", lines }.svg()
 }
 
 pub(crate) fn document(packed: &[Packed]) -> Value {

@@ -9,4 +9,5 @@ mod laws;
 mod profiles;
 mod scenarios;
 mod shadow;
+mod trial;
 mod why_not;
