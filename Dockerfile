@@ -13,9 +13,10 @@ RUN settings=$(scripts/env.sh) && eval "$settings" \
     && cp "$CARGO_TARGET_DIR/$(test "$PROFILE" = dev && echo debug || echo "$PROFILE")/bayplan" /bayplan
 
 FROM debian:bookworm-slim
-# The slim image has libstdc++ because apt needs it; ca-certificates are for artifacts that tasks fetch over HTTPS.
+# The slim image has libstdc++ because apt needs it; ca-certificates are for artifacts that tasks fetch over HTTPS, busybox
+# for checks of health and for tasks that want a small web server.
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends ca-certificates \
+    && apt-get install --yes --no-install-recommends busybox ca-certificates \
     && rm -rf /var/lib/apt/lists/*
 COPY --from=build /bayplan /usr/local/bin/bayplan
 STOPSIGNAL SIGTERM
