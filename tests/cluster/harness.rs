@@ -22,7 +22,7 @@ pub(crate) use framework::Framework;
 pub(crate) use history::History;
 pub(crate) use http::{Answer, request};
 pub(crate) use masters::Masters;
-pub(crate) use nats::Nats;
+pub(crate) use nats::{Nats, nats_server};
 pub(crate) use node::Node;
 pub(crate) use ports::{free_port, free_ports};
 pub(crate) use processes::{is_alive, kill_everything_of, processes_of};
@@ -34,7 +34,7 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// The binary under test.
-fn binary() -> PathBuf {
+pub(crate) fn binary() -> PathBuf {
     let test = std::env::current_exe().expect("a test has a path");
     let folder = test.parent().and_then(Path::parent).expect("tests lie in a folder of the target folder");
     let binary = folder.join("bayplan");

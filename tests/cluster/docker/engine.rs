@@ -40,22 +40,33 @@ pub(crate) fn docker(arguments: &[&str]) -> String {
 pub(crate) fn provide_image(name: &str) {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _turn = ONE_AT_A_TIME.lock();
-    if !docker(&["images", "--quiet", name]).is_empty() {
-        return;
+    if docker(&["images", "--quiet", name]).is_empty() {
+        make_image(name, &PROGRAMS, &[], |_| ());
     }
+}
+
+/// Makes an image of busybox under the names of some of its programs, and what is added. The settings are what a Dockerfile
+/// would say.
+pub(super) fn make_image(name: &str, programs: &[&str], settings: &[String], add: impl FnOnce(&Path)) {
     let busybox = ["/bin/busybox", "/usr/bin/busybox"].map(Path::new).into_iter().find(|path| path.exists());
     let busybox = busybox.expect("an image for the tests needs a static busybox: apt-get install busybox-static");
     let root = tempfile::tempdir().expect("a folder");
     let bin = root.path().join("bin");
     std::fs::create_dir(&bin).expect("a folder");
     std::fs::copy(busybox, bin.join("busybox")).expect("copied");
-    for program in PROGRAMS {
+    for program in programs {
         std::os::unix::fs::symlink("busybox", bin.join(program)).expect("a link");
     }
+    add(root.path());
     let mut tar = Command::new("tar").arg("-C").arg(root.path()).args(["-c", "."]).stdout(Stdio::piped()).spawn();
     let tar = tar.as_mut().expect("tar runs");
     let content = tar.stdout.take().expect("it is piped");
-    let imported = Command::new("docker").args(["import", "-", name]).stdin(content).output().expect("docker runs");
+    let mut import = Command::new("docker");
+    import.arg("import");
+    for setting in settings {
+        import.args(["--change", setting]);
+    }
+    let imported = import.args(["-", name]).stdin(content).output().expect("docker runs");
     assert!(tar.wait().expect("it is a child").success() && imported.status.success(), "{}", all_of(&imported));
 }
 
@@ -84,25 +95,34 @@ pub(crate) fn inspect(container: &str) -> Value {
     found[0].clone()
 }
 
-/// The containers of a cluster, also those that do not run.
-pub(crate) fn containers_of(cluster: &Cluster) -> Vec<String> {
+/// The containers of agents that keep everything below a folder, also those that do not run.
+pub(super) fn containers_below(root: &Path) -> Vec<String> {
     let columns = "{{.ID}} {{.Label \"bayplan.sandbox\"}}";
     let all = docker(&["ps", "--all", "--no-trunc", "--filter", EVERY_CONTAINER, "--format", columns]);
     let ours = all.lines().filter_map(|line| line.split_once(' '));
-    let root = cluster.root().display().to_string();
-    ours.filter(|(_, sandbox)| sandbox.starts_with(&root)).map(|(id, _)| id.to_owned()).collect()
+    ours.filter(|(_, sandbox)| Path::new(sandbox).starts_with(root)).map(|(id, _)| id.to_owned()).collect()
 }
 
 /// Removes them by force, as if nobody had ever started them.
-pub(crate) fn remove_containers_of(cluster: &Cluster) {
+pub(super) fn remove_containers_below(root: &Path) {
     eventually("all containers are gone", || {
-        let left = containers_of(cluster);
+        let left = containers_below(root);
         for container in &left {
             // It may be removed by the cluster, too.
             let _gone = Command::new("docker").args(["rm", "--force", container]).output();
         }
         left.is_empty().then_some(())
     });
+}
+
+/// The containers of a cluster, also those that do not run.
+pub(crate) fn containers_of(cluster: &Cluster) -> Vec<String> {
+    containers_below(cluster.root())
+}
+
+/// Removes them by force, as if nobody had ever started them.
+pub(crate) fn remove_containers_of(cluster: &Cluster) {
+    remove_containers_below(cluster.root());
 }
 
 /// A cluster with the engine. No container of it outlives the value.

@@ -33,15 +33,14 @@ struct Server {
 impl Nats {
     /// None, said loudly, where there is no such program. They sync what they acknowledge.
     pub(crate) fn start(count: usize) -> Option<Self> {
-        if !is_available() {
-            return None;
-        }
+        nats_server()?;
         Some(Self::start_with(count, tempfile::tempdir().expect("a folder")))
     }
 
     /// One server that keeps what it has in a folder of this one.
     pub(crate) fn start_in(folder: &Path) -> Option<Self> {
-        is_available().then(|| Self::start_with(1, tempfile::tempdir_in(folder).expect("a folder")))
+        nats_server()?;
+        Some(Self::start_with(1, tempfile::tempdir_in(folder).expect("a folder")))
     }
 
     fn start_with(count: usize, folder: TempDir) -> Self {
@@ -142,12 +141,13 @@ impl Nats {
     }
 }
 
-fn is_available() -> bool {
-    let is_named = std::env::var_os(BINARY_VARIABLE).is_some_and(|binary| !binary.is_empty());
-    if !is_named {
+/// The program. None, said loudly, where there is none.
+pub(crate) fn nats_server() -> Option<PathBuf> {
+    let binary = std::env::var_os(BINARY_VARIABLE).filter(|binary| !binary.is_empty());
+    if binary.is_none() {
         skip(&format!("{BINARY_VARIABLE} names no nats-server"));
     }
-    is_named
+    binary.map(PathBuf::from)
 }
 
 impl Drop for Nats {
