@@ -43,7 +43,9 @@ fn command(form: &[&str]) -> Command {
 
 /// What Compose prints about a project of that file, with no settings but the file's own.
 pub(super) fn compose(form: &[&str], file: &Path, arguments: &[&str]) -> Output {
-    command(form).arg("--file").arg(file).args(arguments).output().expect("Compose runs")
+    // Without a name, Compose makes one of the clone's folder, and not every folder's name will do.
+    let named = ["--project-name", "bayplan-test"];
+    command(form).args(named).arg("--file").arg(file).args(arguments).output().expect("Compose runs")
 }
 
 pub(super) fn compose_file() -> PathBuf {

@@ -41,6 +41,19 @@ fn every_compose_reads_the_file_and_finds_all_services() {
 }
 
 #[test]
+fn what_the_file_names_of_the_clone_is_there() {
+    let file = std::fs::read_to_string(compose_file()).expect("the file is there");
+    let words = file.split(|c: char| c.is_whitespace() || "\"=,:[]".contains(c));
+    let named =
+        words.filter(|word| ["/dashboards/", "/deploy/", "/examples/"].iter().any(|folder| word.starts_with(folder)));
+    let named: BTreeSet<&str> = named.collect();
+    assert!(named.len() > 3, "{named:?}");
+    for path in named {
+        assert!(clone().join(&path[1..]).exists(), "{path} is named in docker-compose.yml and is not there");
+    }
+}
+
+#[test]
 fn prometheus_of_the_stack_has_the_rules_and_jobs_of_the_other_one() {
     let [stack, other] = ["prometheus-compose.yml", "prometheus.yml"]
         .map(|name| std::fs::read_to_string(clone().join("dashboards").join(name)).expect("the file is there"));
