@@ -29,6 +29,7 @@ mod journal;
 mod ledger;
 mod link;
 mod machine;
+mod measuring;
 mod metrics;
 mod node;
 mod outbox;
@@ -84,10 +85,13 @@ pub async fn run(config: Config, shutdown: impl Future<Output = Shutdown>) -> Re
     let router = http::router(Arc::clone(&sandboxes), config.token.clone(), config.routes.clone());
     let mut server = JoinSet::new();
     server.spawn(async move { axum::serve(listener, router).await });
+    let containerizers = containerizers(&config, &folder, &ledger);
+    let mut measuring = JoinSet::new();
+    measuring.spawn(measuring::measure(containerizers.clone(), folder.root().to_owned()));
     let agent = Agent {
         folder: folder.root().to_owned(),
         environment,
-        containerizers: containerizers(&config, &folder, &ledger),
+        containerizers,
         journal,
         ledger,
         transport: Arc::new(Http::new(config.token)),

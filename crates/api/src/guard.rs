@@ -20,6 +20,7 @@ use tracing::Level;
 
 use crate::auth::{Token, authenticate};
 use crate::error::Error;
+use crate::metrics::measured;
 
 /// A body larger than this is refused, unless its route sets a limit of its own.
 pub const BODY_LIMIT_BYTES: usize = 4 << 20;
@@ -34,6 +35,7 @@ pub fn guard(router: Router, token: Option<Token>) -> Router {
     if !has_token {
         guarded = guarded.layer(from_fn(refuse_foreign_name));
     }
+    guarded = guarded.layer(from_fn(measured));
     // A 503 is an answer, and a panic is logged with its words: neither is news of its own.
     let trace = TraceLayer::new_for_http().make_span_with(span).on_failure(DefaultOnFailure::new().level(Level::DEBUG));
     guarded.layer(CatchPanicLayer::custom(answer_panic)).layer(trace)

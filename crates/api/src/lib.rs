@@ -19,6 +19,7 @@ pub mod forward;
 mod guard;
 pub mod marathon;
 mod mesos;
+mod metrics;
 pub mod operator;
 pub mod past;
 mod serve;
@@ -26,6 +27,7 @@ mod serve;
 pub use auth::Token;
 pub use error::Error;
 pub use guard::{BODY_LIMIT_BYTES, guard};
+pub use metrics::describe_metrics;
 pub use serve::{DRAIN_TIMEOUT, serve};
 
 /// What really went wrong, which libraries leave to the caller.

@@ -44,6 +44,11 @@ pub fn router(master: Handle) -> Router {
     Router::new().fallback(answer).with_state(marathon)
 }
 
+/// The pattern that a request is answered by, for metrics.
+pub(crate) fn route_name(method: &Method, path: &str) -> Option<&'static str> {
+    route::find(method, path).ok().map(|target| target.route.pattern())
+}
+
 async fn answer(State(marathon): State<Arc<Marathon>>, request: Request) -> Response {
     dispatch(marathon, request).await.unwrap_or_else(IntoResponse::into_response)
 }

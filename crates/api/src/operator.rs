@@ -34,7 +34,7 @@ const BODY_LIMIT_BYTES: usize = 16 << 20;
 /// More than a module may have, so that most that are too large are refused with the reason.
 const MODULE_BODY_LIMIT_BYTES: usize = 1 << 20;
 
-/// Renders all metrics in Prometheus' text format.
+/// Renders what this process has measured, in Prometheus' text format.
 pub type RenderMetrics = Arc<dyn Fn() -> String + Send + Sync>;
 
 /// What the operator API works with.

@@ -305,19 +305,31 @@ impl Handle {
         placement::PROFILES
     }
 
-    /// Sets the gauges and counters that are a picture of the state. Call it before metrics are rendered.
+    /// Sets the gauges that only a look at the running master gives. Call it before metrics are rendered.
     pub fn observe_metrics(&self) {
         let inbox_commands = match &*self.door.borrow() {
             Door::Open(inbox) => self.inbox_limit - inbox.capacity(),
             Door::Shut | Door::Stopping => 0,
         };
+        let (peers, seq) = (self.peers(), self.read().seq);
+        let furthest = peers.iter().map(|peer| peer.seq).max().unwrap_or(seq);
         let load = Load {
             inbox_commands,
             inbox_limit: self.inbox_limit,
             is_writable: self.health().writable.is_ok(),
             is_leading: self.role() == Role::Leading,
-            snapshot_lag: self.snapshot().map(|progress| progress.lag()),
+            peers: peers.len(),
+            standby_lag: furthest.0.saturating_sub(seq.0),
+            shadow_lag: self.shadow().map_or(0, |shadow| seq.0.saturating_sub(shadow.seq.0)),
+            snapshot_lag: self.snapshot().map(|progress| seq.0.saturating_sub(progress.written.0)),
         };
-        crate::metrics::observe(&self.read(), &load);
+        crate::metrics::observe(&load);
+    }
+
+    /// What happened in the cluster and how it stands, in Prometheus' text format: a picture of the state that is read.
+    #[must_use]
+    pub fn cluster_metrics(&self) -> String {
+        let families = state::metrics::families(&self.read());
+        state::metrics::text(&families)
     }
 }

@@ -23,6 +23,7 @@ use tokio::time::Instant;
 use crate::batch::{Batch, Submission};
 use crate::config::Config;
 use crate::handle::SubmitError;
+use crate::metrics::Deciding;
 use crate::node::Order;
 use crate::peers::{Peers, Says, Signs};
 use crate::publisher::Publisher;
@@ -63,6 +64,7 @@ pub(crate) struct Leader<L> {
     pub(crate) is_refused: bool,
     /// When the log said anything last.
     pub(crate) answered_at: Instant,
+    pub(crate) deciding: Deciding,
     /// Set when nothing is taken any more, and the loop ends with what is under way.
     pub(crate) leaving: Option<Leaving>,
 }

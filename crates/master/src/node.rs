@@ -21,6 +21,7 @@ use crate::frameworks;
 use crate::handle::{Handle, SubmitError};
 use crate::leader::{Allocation, Ending, Leader, Left, epoch_start};
 use crate::metered::{Part, metered};
+use crate::metrics::Deciding;
 use crate::minting::{mint, new_cluster_id};
 use crate::peers::{Peers, Says, Signs};
 use crate::publisher::Publisher;
@@ -145,6 +146,7 @@ impl<L: EventLog> Node<L> {
             allocation: Allocation::Due,
             is_refused: false,
             answered_at: Instant::now(),
+            deciding: Deciding::new(),
             leaving: None,
         };
         let left = metered(Part::Loop, leader.run(&mut self.orders)).await;

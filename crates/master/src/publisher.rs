@@ -9,6 +9,7 @@ use tokio::task::JoinHandle;
 
 use crate::batch::Batch;
 use crate::metered::{Part, metered};
+use crate::metrics;
 use crate::reads::Reads;
 use crate::sessions::Sessions;
 use crate::tasks::Tasks;
@@ -47,6 +48,7 @@ impl Publisher {
 
 async fn publish(mut publications: mpsc::Receiver<Publication>, reads: Arc<Reads>, sessions: Arc<Sessions>) {
     while let Some(publication) = publications.recv().await {
+        metrics::publisher_waits(publications.len());
         match publication {
             Publication::Batch(batch, position) => {
                 reads.apply(&batch.records, batch.tip, position);

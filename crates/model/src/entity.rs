@@ -10,9 +10,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AgentDescription, AgentId, AppId, AppSpec, AppVersion, ClusterId, Deployment, DisconnectReason, Explanation,
-    Framework, FrameworkId, KillReason, LeaderAddresses, Module, OfferFilter, OfferId, OfferOutcome, PendingUpdate,
-    Profile, ProfileChoices, Resources, TaskId, TaskState, TaskStatus, Timestamp, Waiting, Workload,
+    AgentDescription, AgentId, AppId, AppSpec, AppVersion, ClusterId, Counts, Deployment, DisconnectReason,
+    Explanation, Framework, FrameworkId, KillReason, LeaderAddresses, Module, OfferFilter, OfferId, OfferOutcome,
+    PendingUpdate, Profile, ProfileChoices, Resources, TaskId, TaskState, TaskStatus, Timestamp, Waiting, Workload,
 };
 
 /// One row of a baseline.
@@ -58,6 +58,9 @@ pub struct Header {
     /// Who is decided for by another profile than `placement_policy`.
     #[serde(default, skip_serializing_if = "ProfileChoices::is_empty")]
     pub profiles: ProfileChoices,
+    /// Counted while masters lead whose fold counts them; None before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counts: Option<Box<Counts>>,
 }
 
 fn is_none_yet(next: &FrameworkId) -> bool {

@@ -203,6 +203,21 @@ pub enum OfferOutcome {
     Expired,
 }
 
+impl OfferOutcome {
+    pub const ALL: [Self; 4] = [Self::Accepted, Self::Declined, Self::Rescinded, Self::Expired];
+
+    /// As the log has it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Declined => "declined",
+            Self::Rescinded => "rescinded",
+            Self::Expired => "expired",
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "crate::upcast::LaunchedTaskForm")]
 pub struct LaunchedTask {

@@ -49,6 +49,18 @@ pub enum Filter {
 }
 
 impl Filter {
+    pub const ALL: [Self; 9] = [
+        Self::AgentInactive,
+        Self::MissingContainerizer,
+        Self::UnfulfilledConstraint,
+        Self::InsufficientCpus,
+        Self::InsufficientMemory,
+        Self::InsufficientDisk,
+        Self::InsufficientGpus,
+        Self::InsufficientPorts,
+        Self::RefusedByPolicy,
+    ];
+
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -62,6 +74,14 @@ impl Filter {
             Self::InsufficientPorts => "InsufficientPorts",
             Self::RefusedByPolicy => "RefusedByPolicy",
         }
+    }
+}
+
+impl Explanation {
+    /// The filter that kept most agents off; of those that kept the same number off, the one that is asked first.
+    #[must_use]
+    pub fn main_obstacle(&self) -> Option<Filter> {
+        self.filtered.iter().rev().max_by_key(|filtered| filtered.agents).map(|filtered| filtered.filter)
     }
 }
 

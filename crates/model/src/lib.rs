@@ -8,6 +8,7 @@ mod app;
 mod command;
 mod constraint;
 mod container;
+mod counts;
 mod deployment;
 pub mod engine_option;
 mod entity;
@@ -34,6 +35,7 @@ pub use command::{
 };
 pub use constraint::{Constraint, ConstraintOperator};
 pub use container::{Container, DockerContainer, Network, Parameter, Volume, VolumeMode};
+pub use counts::{Counts, TIMES_BOUNDS_MS, Times};
 pub use deployment::{ActionKind, Deployment, DeploymentAction, DeploymentOutcome, DeploymentStep};
 pub use entity::{Agent, App, Connection, Header, KillRequest, LaunchDelay, Offer, Row, Task, TaskFailure, Totals};
 pub use envelope::{CodecError, FORMAT, NEWEST_FORMAT, PART_FORMAT};

@@ -117,6 +117,38 @@ pub enum StatusReason {
     InvalidTask,
 }
 
+impl StatusReason {
+    pub const ALL: [Self; 10] = [
+        Self::CommandFailed,
+        Self::LaunchFailed,
+        Self::ImagePullFailed,
+        Self::OutOfMemory,
+        Self::KillRequested,
+        Self::AgentStopped,
+        Self::EndedUnobserved,
+        Self::AgentRemoved,
+        Self::InvalidOffers,
+        Self::InvalidTask,
+    ];
+
+    /// As the log has it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::CommandFailed => "command_failed",
+            Self::LaunchFailed => "launch_failed",
+            Self::ImagePullFailed => "image_pull_failed",
+            Self::OutOfMemory => "out_of_memory",
+            Self::KillRequested => "kill_requested",
+            Self::AgentStopped => "agent_stopped",
+            Self::EndedUnobserved => "ended_unobserved",
+            Self::AgentRemoved => "agent_removed",
+            Self::InvalidOffers => "invalid_offers",
+            Self::InvalidTask => "invalid_task",
+        }
+    }
+}
+
 /// Why a task is asked to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

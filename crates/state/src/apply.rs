@@ -17,6 +17,7 @@ impl State {
     pub fn apply(&mut self, record: &Record) {
         self.begin(record);
         for event in &record.events {
+            self.count(&record.cause.kind, event);
             self.apply_event(event);
         }
     }
@@ -38,6 +39,7 @@ impl State {
                 self.header.leader_addresses.clone_from(addresses);
                 self.header.led_since = self.at;
                 self.header.state_version = *state_version;
+                self.begin_counting();
             }
             Event::PlacementPolicyChosen { policy } => self.header.placement_policy.clone_from(policy),
             Event::ProfileDefined { profile } => {

@@ -8,8 +8,10 @@ mod apply;
 mod baseline;
 mod changes;
 mod check;
+mod counting;
 mod frameworks;
 mod index;
+pub mod metrics;
 mod rows;
 mod table;
 
@@ -29,7 +31,11 @@ pub use table::Table;
 
 /// Counts the changes of what [`State::hash`] gives for the same records. A hash that a leader of another version recorded
 /// says nothing about this one's fold.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
+/// The first version that keeps [`model::Counts`]. Epochs of older leaders count nothing, so their hashes are what version 3
+/// made them, and a baseline that one of them wrote lacks nothing.
+pub const COUNTED_SINCE: u32 = 4;
+const SAME_WITHOUT_COUNTS: u32 = 3;
 
 /// Everything the log says so far.
 #[derive(Debug, Clone, Default)]
@@ -139,7 +145,8 @@ impl State {
     /// Whether a hash that the present leader recorded is another one than this state's.
     #[must_use]
     pub fn differs_from(&mut self, recorded: Option<Hash>) -> bool {
-        self.header.state_version == VERSION && recorded.is_some_and(|recorded| recorded != self.kept_hash())
+        matches!(self.header.state_version, VERSION | SAME_WITHOUT_COUNTS)
+            && recorded.is_some_and(|recorded| recorded != self.kept_hash())
     }
 
     /// For a fold of many records at once: with `late`, rows that change are hashed when the hash is asked for, and not before.

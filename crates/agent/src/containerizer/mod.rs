@@ -43,6 +43,20 @@ pub trait Containerizer: Send + Sync + 'static {
 
     /// Forgets an ended task and frees what it held, but for its sandbox. Nothing happens when it is not there.
     fn remove<'a>(&'a self, task: &'a TaskId) -> BoxFuture<'a, Result<(), ContainerizerError>>;
+
+    /// What each task that runs takes, for metrics; nothing where that cannot be known.
+    fn usage(&self) -> BoxFuture<'_, Result<BTreeMap<TaskId, Usage>, ContainerizerError>> {
+        Box::pin(async { Ok(BTreeMap::new()) })
+    }
+}
+
+/// What a task takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Usage {
+    /// Since its start, of all its processes.
+    pub cpu_us: u64,
+    /// Now. What processes have in common may count for each of them.
+    pub memory_bytes: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -21,10 +21,10 @@ use tokio::io::unix::AsyncFd;
 
 use super::cgroup::{self, Hierarchy, Limits};
 use super::run_folder::{Claim, End, Plan, RunFolder};
-use super::{Containerizer, ContainerizerError, Ended, Launch, LaunchError, Phase};
+use super::{Containerizer, ContainerizerError, Ended, Launch, LaunchError, Phase, Usage};
 use crate::environment;
 use crate::folder::task_name;
-use crate::proc::{ProcessName, kill_session};
+use crate::proc::{ProcessName, Processes, kill_session};
 use crate::supervisor::{ALLOW_HUGE_PAGES, RUNNING_LINE, SUBCOMMAND};
 
 /// Between two looks at a run folder that cannot be read.
@@ -109,6 +109,12 @@ impl Containerizer for ProcessContainerizer {
             inner.remove(&task).map_err(ContainerizerError::io(format!("cannot remove the run folder of task {task}")))
         }))
     }
+
+    fn usage(&self) -> BoxFuture<'_, Result<BTreeMap<TaskId, Usage>, ContainerizerError>> {
+        Box::pin(self.blocking(|inner| {
+            inner.usage().map_err(ContainerizerError::io(format!("cannot list {}", inner.runs.display())))
+        }))
+    }
 }
 
 /// What a look at a task's run folder shows.
@@ -150,6 +156,21 @@ impl Inner {
                     tracing::warn!(folder = %run.path().display(), "removing a run folder without a plan");
                     std::fs::remove_dir_all(run.path())?;
                 }
+            }
+        }
+        Ok(found)
+    }
+
+    /// Of what runs below each supervising process, and of that itself: nothing that a task starts escapes it.
+    fn usage(&self) -> io::Result<BTreeMap<TaskId, Usage>> {
+        let mut found = BTreeMap::new();
+        let processes = Processes::read();
+        for entry in std::fs::read_dir(&self.runs)? {
+            let run = RunFolder::at(entry?.path());
+            // One that is being made, or removed, is not counted.
+            let (Ok(Some(plan)), Ok(Some(Claim::Supervisor(name)))) = (run.plan(), run.claim()) else { continue };
+            if let Some(usage) = processes.usage_of(&name) {
+                found.insert(plan.task, usage);
             }
         }
         Ok(found)

@@ -62,6 +62,27 @@ const NOT_BUILT_OF_MESOS: [&[&str]; 11] = [
 ];
 
 impl Route {
+    /// With names in braces where a request says what it is about.
+    pub(super) const fn pattern(&self) -> &'static str {
+        match self {
+            Self::Root => "/",
+            Self::Help => "/help",
+            Self::Ping => "/ping",
+            Self::Info => "/v2/info",
+            Self::Leader => "/v2/leader",
+            Self::Deployments => "/v2/deployments",
+            Self::Queue => "/v2/queue",
+            Self::Tasks => "/v2/tasks",
+            Self::TasksDelete => "/v2/tasks/delete",
+            Self::Apps => "/v2/apps",
+            Self::AppsUnder { .. } => "/v2/apps/{group}/*",
+            Self::App { .. } => "/v2/apps/{app}",
+            Self::Restart { .. } => "/v2/apps/{app}/restart",
+            Self::AppTasks { .. } => "/v2/apps/{app}/tasks",
+            Self::AppTask { .. } => "/v2/apps/{app}/tasks/{task}",
+        }
+    }
+
     /// As the header `Allow` has them.
     const fn methods(&self) -> &'static str {
         match self {

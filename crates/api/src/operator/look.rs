@@ -80,7 +80,8 @@ pub(super) async fn task(State(operator): State<Operator>, Path(task): Path<Stri
 
 pub(super) async fn metrics(State(operator): State<Operator>) -> Response {
     operator.handle.observe_metrics();
-    ([(header::CONTENT_TYPE, METRICS_TYPE)], (operator.metrics)()).into_response()
+    let text = (operator.metrics)() + &operator.handle.cluster_metrics();
+    ([(header::CONTENT_TYPE, METRICS_TYPE)], text).into_response()
 }
 
 pub(super) async fn health(State(operator): State<Operator>) -> Result<&'static str, Error> {

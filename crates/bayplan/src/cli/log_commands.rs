@@ -91,7 +91,7 @@ Examples:
   bayplan log export --to history.log
   bayplan log export --log nats://127.0.0.1:4222 --to history.log
 
-The file has the messages as they are, and a baseline where the beginning was trimmed; docs/operators.md says how.")]
+The file has the messages as they are, and a baseline where the beginning was trimmed; docs/operate.md says how.")]
 pub(crate) struct Export {
     #[command(flatten)]
     pub(crate) place: Place,

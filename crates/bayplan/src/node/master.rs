@@ -138,8 +138,9 @@ impl Working {
         settings: Settings<'_>,
     ) -> Result<Self, Failure> {
         let Settings { folder, master: settings, log: log_args, token, stopping } = settings;
-        let render = metrics::install()?;
+        let render = metrics::with_disk(metrics::install()?, folder);
         ::master::describe_metrics();
+        api::describe_metrics();
         let operator = local_address(&doors.operator)?;
         let marathon = local_address(&doors.marathon)?;
         let reached_at = |address| advertised(settings.advertise.as_deref(), address);

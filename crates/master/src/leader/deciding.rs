@@ -61,7 +61,19 @@ impl<L: EventLog> Leader<L> {
 
     /// Decides one command and applies it speculatively.
     fn decide(&mut self, principal: Principal, kind: CommandKind, next: &mut Batch) -> Result<Decided, SubmitError> {
-        let began_at = Instant::now();
+        let (began_at, is_allocation) = (Instant::now(), kind == CommandKind::Allocate);
+        let decided = self.decide_since(began_at, principal, kind, next);
+        self.deciding.decided(is_allocation, began_at);
+        decided
+    }
+
+    fn decide_since(
+        &mut self,
+        began_at: Instant,
+        principal: Principal,
+        kind: CommandKind,
+        next: &mut Batch,
+    ) -> Result<Decided, SubmitError> {
         let cause = mint(self.config.environment.as_ref(), principal, kind, self.world.state.at);
         let events = scheduler::decide(&self.world, &cause, &self.config.policies)?;
         if events.is_empty() && !self.has_to_be_recorded(&cause.kind, next) {

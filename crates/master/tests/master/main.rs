@@ -4,6 +4,7 @@ mod agents;
 mod baselines;
 mod durability;
 mod leadership;
+mod metrics;
 mod parts;
 mod snapshots;
 mod support;

@@ -22,12 +22,13 @@ use model::{Container, DockerContainer, ExitStatus, StatusReason, TaskId};
 use tokio::sync::OnceCell;
 use tokio::task::JoinHandle;
 
-use super::{Containerizer, ContainerizerError, Ended, Launch, LaunchError, Phase};
+use super::{Containerizer, ContainerizerError, Ended, Launch, LaunchError, Phase, Usage};
 use crate::config::DockerEngine;
 use crate::sandbox::{Output, open_for_writing};
 
 mod output;
 mod request;
+mod usage;
 
 use request::{FOLDER_LABEL, SANDBOX_LABEL, TASK_LABEL, container_body, container_name};
 
@@ -261,6 +262,17 @@ impl Containerizer for DockerContainerizer {
         Box::pin(async move {
             let removed = async { remove_container(self.docker().await?, &container_name(task)).await };
             removed.await.map_err(|error: Error| ContainerizerError::Engine(engine_words(&error)))
+        })
+    }
+
+    fn usage(&self) -> BoxFuture<'_, Result<BTreeMap<TaskId, Usage>, ContainerizerError>> {
+        Box::pin(async {
+            let used = async {
+                let running = self.all().await?.into_iter().filter(|(_, phase)| *phase == Phase::Running);
+                usage::of(self.docker().await?, running.map(|(task, _)| task).collect()).await
+            };
+            let used = used.await.map_err(|error: Error| ContainerizerError::Engine(engine_words(&error)))?;
+            Ok(used.into_iter().collect())
         })
     }
 }
