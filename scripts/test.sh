@@ -60,7 +60,8 @@ stage "formatting" cargo fmt --all --check
 stage "lints" cargo clippy --workspace --all-targets --quiet -- --deny warnings
 stage "tidy checks" cargo xtask tidy
 if command -v promtool >/dev/null; then
-  stage "alerts" promtool test rules dashboards/alerts_test.yml
+  stage "alerts" promtool check config dashboards/prometheus.yml
+  stage "tests of the alerts" promtool test rules dashboards/alerts_test.yml dashboards/normal_test.yml
 else
   say "no promtool on this machine: the tests of the alerts are skipped"
 fi

@@ -2,6 +2,8 @@
 //!
 //! Called as `cargo xtask …`. It must not know what the scheduler does; it looks at files, manifests and types.
 
+mod dashboards;
+mod metrics;
 mod schema;
 mod tidy;
 mod workspace;
@@ -24,6 +26,9 @@ enum Chore {
     Tidy,
     /// Write the generated schemas into schemas/
     Schema,
+    /// Write docs/metrics.md from the code
+    Metrics,
+    Dashboards(dashboards::Dashboards),
 }
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -31,5 +36,7 @@ fn main() -> anyhow::Result<ExitCode> {
     match Arguments::parse().chore {
         Chore::Tidy => tidy::run(&root),
         Chore::Schema => schema::write(&root).map(|()| ExitCode::SUCCESS),
+        Chore::Dashboards(args) => dashboards::run(&args, &root),
+        Chore::Metrics => metrics::write(&root, &workspace::source_files(&root)?).map(|()| ExitCode::SUCCESS),
     }
 }

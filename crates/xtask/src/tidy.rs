@@ -13,7 +13,7 @@ use std::fmt;
 use std::path::Path;
 use std::process::ExitCode;
 
-use crate::{schema, workspace};
+use crate::{metrics, schema, workspace};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Severity {
@@ -58,6 +58,7 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<ExitCode> {
         bare_allow::check(&files),
         dashboards::check(&files),
         drift::check(&files, &schema::all()?),
+        drift::check(&files, &[metrics::page(&files)]),
         file_sizes::check(&files),
         lint_settings::check(&files, &members),
         machine_paths::check(&files),

@@ -1,15 +1,15 @@
 //! Dashboards, alerts and documents speak of metrics that the code has, and every metric is on a dashboard.
 //!
-//! Metrics are found where they are described, `describe_gauge!("bayplan_…", …)`, by a text or by a constant of the same
-//! file. Their names are held to Prometheus' conventions too.
+//! Their names are held to Prometheus' conventions too, and names that rules record are held to be recorded.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Finding;
+use crate::metrics::{self, Mention, PREFIX};
 use crate::workspace::SourceFile;
 
-const PREFIX: &str = "bayplan_";
-const METRICS_KINDS: [&str; 3] = ["counter", "gauge", "histogram"];
+/// What rules record begins so.
+const RECORDED_PREFIX: &str = "bayplan:";
 /// What policy modules and their header are about; they begin as metrics do because a module has no other namespace.
 const OF_MODULES: [&str; 4] = ["bayplan_abi_version", "bayplan_assess", "bayplan_batch", "bayplan_policy"];
 /// What Prometheus makes of a histogram.
@@ -18,19 +18,12 @@ const OF_HISTOGRAM: [&str; 3] = ["_bucket", "_count", "_sum"];
 const NOT_BASE_UNITS: [&str; 9] =
     ["_ms", "_us", "_milliseconds", "_minutes", "_hours", "_kb", "_mb", "_gb", "_megabytes"];
 
-/// A macro call whose first argument names a metric.
-struct Mention {
-    place: String,
-    kind: &'static str,
-    name: String,
-}
-
 pub(crate) fn check(files: &[SourceFile]) -> Vec<Finding> {
-    let described = mentions(files, "describe_");
+    let described = metrics::described(files);
     let kinds: BTreeMap<&str, &str> = described.iter().map(|metric| (metric.name.as_str(), metric.kind)).collect();
     let shown: BTreeSet<&str> = files.iter().filter(|file| is_dashboard(file)).flat_map(names_in).collect();
     let unknown = files.iter().filter(|file| speaks_of_metrics(file)).flat_map(|file| unknown_in(file, &kinds));
-    let silent = mentions(files, "").into_iter().filter(|metric| !kinds.contains_key(metric.name.as_str()));
+    let silent = metrics::set(files).into_iter().filter(|metric| !kinds.contains_key(metric.name.as_str()));
     let silent = silent.map(|metric| {
         let reason = format!("{} has no description, so Prometheus shows no HELP for it", metric.name);
         Finding::error(&metric.place, reason, format!("describe it with describe_{}!", metric.kind))
@@ -40,7 +33,32 @@ pub(crate) fn check(files: &[SourceFile]) -> Vec<Finding> {
         Finding::error(&metric.place, reason, "show it in dashboards/, or give it up")
     });
     let misnamed = described.iter().filter_map(misnamed);
-    unknown.chain(silent).chain(hidden).chain(misnamed).collect()
+    unknown.chain(silent).chain(hidden).chain(misnamed).chain(not_recorded(files)).collect()
+}
+
+/// Names such as `bayplan:commit_seconds:p99` that no rule records.
+fn not_recorded(files: &[SourceFile]) -> Vec<Finding> {
+    let about_metrics = || files.iter().filter(|file| file.path.starts_with("dashboards/"));
+    let recorded: BTreeSet<&str> = about_metrics()
+        .flat_map(|file| file.text.lines())
+        .filter_map(|line| line.trim().trim_start_matches("- ").strip_prefix("record: "))
+        .collect();
+    let used = about_metrics().flat_map(|file| {
+        let lines = file.text.lines().enumerate();
+        lines.flat_map(move |(number, line)| recorded_names_of(line).map(move |name| (file, number + 1, name)))
+    });
+    used.filter(|(.., name)| !recorded.contains(name))
+        .map(|(file, number, name)| {
+            let reason = format!("{name} is recorded by no rule");
+            Finding::error(&format!("{}:{number}", file.path), reason, "record it in dashboards/, or correct the name")
+        })
+        .collect()
+}
+
+fn recorded_names_of(line: &str) -> impl Iterator<Item = &str> {
+    let is_of_name = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
+    let is_longer = |word: &&str| word.starts_with(RECORDED_PREFIX) && word.len() > RECORDED_PREFIX.len();
+    line.split(move |c| !is_of_name(c)).filter(is_longer)
 }
 
 fn is_dashboard(file: &SourceFile) -> bool {
@@ -93,42 +111,6 @@ fn misnamed(metric: &Mention) -> Option<Finding> {
         _ => return None,
     };
     Some(Finding::error(&metric.place, format!("{}: {reason}", metric.name), way_out))
-}
-
-/// The calls of `<prefix>counter!` and the like, outside of this crate.
-fn mentions(files: &[SourceFile], prefix: &str) -> Vec<Mention> {
-    let is_code = |file: &&SourceFile| file.path.ends_with(".rs") && !file.path.starts_with("crates/xtask/");
-    let of_file = |file: &SourceFile| {
-        let of_kind = |kind: &'static str| calls(file, &format!("{prefix}{kind}!("), kind);
-        METRICS_KINDS.into_iter().flat_map(of_kind).collect::<Vec<_>>()
-    };
-    files.iter().filter(is_code).flat_map(of_file).collect()
-}
-
-fn calls(file: &SourceFile, call: &str, kind: &'static str) -> Vec<Mention> {
-    let starts = file.text.match_indices(call).filter(|(at, _)| !ends_in_name(&file.text[..*at]));
-    let named = starts.filter_map(|(at, _)| Some((at, name_at(&file.text, &file.text[at + call.len()..])?)));
-    let mention = |(at, name): (usize, String)| {
-        let line = file.text[..at].lines().count().max(1);
-        Mention { place: format!("{}:{line}", file.path), kind, name }
-    };
-    named.map(mention).filter(|mention| mention.name.starts_with(PREFIX)).collect()
-}
-
-/// `describe_gauge!(` is no call of `gauge!(`.
-fn ends_in_name(before: &str) -> bool {
-    before.ends_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
-}
-
-/// The first argument: a text, or a constant of the same file.
-fn name_at(text: &str, arguments: &str) -> Option<String> {
-    let arguments = arguments.trim_start();
-    if let Some(quoted) = arguments.strip_prefix('"') {
-        return quoted.split('"').next().map(str::to_owned);
-    }
-    let constant = arguments.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).next()?;
-    let (_, value) = text.split_once(&format!("const {constant}: &str = \""))?;
-    value.split('"').next().map(str::to_owned)
 }
 
 #[cfg(test)]
@@ -185,6 +167,15 @@ mod tests {
         let code = "counter!(\"bayplan_new_total\").increment(1);\ncounter!(\"others_total\");";
         let expected = "crates/a/src/x.rs:1: bayplan_new_total has no description, so Prometheus shows no HELP for it";
         assert_eq!(found(&[("crates/a/src/x.rs", code)]), [expected]);
+    }
+
+    #[test]
+    fn a_name_that_no_rule_records_is_found() {
+        let rules = ("dashboards/rules.yml", "  - record: bayplan:apps:max\n    expr: max(bayplan_apps)");
+        let board = |name: &str| format!("{BOARD} + {name}{{job=\\\"a\\\"}}");
+        assert_eq!(found(&[rules, ("dashboards/a.json", &board("bayplan:apps:max"))]), Vec::<String>::new());
+        let expected = "dashboards/a.json:1: bayplan:apps:min is recorded by no rule";
+        assert_eq!(found(&[rules, ("dashboards/a.json", &board("bayplan:apps:min"))]), [expected]);
     }
 
     #[test]

@@ -13,10 +13,10 @@ fn check_one(files: &[SourceFile], expected: &Generated) -> Option<Finding> {
         None => "is missing".to_owned(),
         Some(file) if file.text == expected.text => return None,
         Some(file) => {
-            format!("is not what the types say, first in line {}", first_difference(&file.text, &expected.text))
+            format!("is not what the code says, first in line {}", first_difference(&file.text, &expected.text))
         }
     };
-    let way_out = "run `cargo xtask schema`; if old logs cannot be read any more, add an up-cast with it";
+    let way_out = "run `cargo xtask schema` or `cargo xtask metrics`; if old logs cannot be read any more, add an up-cast with it";
     Some(Finding::error(expected.path, reason, way_out))
 }
 
@@ -41,7 +41,7 @@ mod tests {
     #[test]
     fn a_stale_file_is_found_with_the_line() {
         let findings = check(&[file("schemas/a.json", "{\n  \"a\": 2\n}\n")], &expected());
-        assert_eq!(findings[0].reason, "is not what the types say, first in line 2");
+        assert_eq!(findings[0].reason, "is not what the code says, first in line 2");
     }
 
     #[test]
