@@ -1,6 +1,6 @@
 //! A framework that keeps a master busy: it takes some offers, declines others, and lets some lie.
 
-use std::io::{BufRead, Read};
+use std::io::BufRead;
 use std::thread;
 
 use anyhow::Context;

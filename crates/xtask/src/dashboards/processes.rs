@@ -12,7 +12,6 @@ const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
 /// A process; killed when this is dropped.
 pub(crate) struct Running {
-    pub(crate) name: String,
     child: Child,
 }
 
@@ -22,7 +21,7 @@ impl Running {
         let log = File::options().create(true).append(true).open(folder.join(format!("{name}.log")))?;
         let command = command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         let child = command.spawn().with_context(|| format!("cannot start {name}"))?;
-        Ok(Self { name: name.to_owned(), child })
+        Ok(Self { child })
     }
 
     /// By name, as `kill` has it: STOP, CONT, TERM.
@@ -34,10 +33,6 @@ impl Running {
         // One that has ended is as good.
         let _ = self.child.kill();
         let _ = self.child.wait();
-    }
-
-    pub(crate) fn has_ended(&mut self) -> bool {
-        self.child.try_wait().is_ok_and(|status| status.is_some())
     }
 }
 
