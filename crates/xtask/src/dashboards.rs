@@ -85,7 +85,8 @@ pub(crate) fn run(args: &Dashboards, root: &Path) -> anyhow::Result<ExitCode> {
     troubles.extend(missing_metrics(root, &prometheus)?);
     if !args.no_faults {
         troubles.extend(false_alarms(&prometheus)?);
-        let (fired, left_out) = faults::make(&prometheus, &mut cluster)?;
+        let faults::Found { fired, troubles: silent, left_out } = faults::make(&prometheus, &mut cluster)?;
+        troubles.extend(silent);
         let without: Vec<String> = alerts(&dashboards)?.into_iter().filter(|alert| !fired.contains(alert)).collect();
         say(&format!(
             "{} alerts fired; without a fault here, and tested by promtool only: {}",

@@ -18,6 +18,8 @@ const AGENTS: usize = 3;
 const TASK_PORTS_FROM: u16 = 46_400;
 const TASK_PORTS: u16 = 50;
 const SMALL_DISK_MB: u32 = 256;
+/// Of a snapshot: less than RocksDB sets aside, or it would be full long before that is noticed.
+const SNAPSHOT_DISK_MB: u32 = 24;
 
 pub(crate) struct Cluster<'a> {
     binary: &'a Path,
@@ -75,7 +77,7 @@ impl<'a> Cluster<'a> {
         let name = format!("master-{number}");
         let own = self.folder.make(&name)?;
         // The last one's disk is to be filled.
-        let disk = if number == 1 { SmallDisk::on(&own, SMALL_DISK_MB) } else { None };
+        let disk = if number == 1 { SmallDisk::on(&own, SNAPSHOT_DISK_MB) } else { None };
         let address = format!("127.0.0.1:{operator}");
         let mut command = Command::new(self.binary);
         command.arg("master").arg("--dir").arg(own).args(["--listen", &address, "--leader", &name]);
