@@ -8,7 +8,7 @@ use model::AgentId;
 use crate::typical::Typical;
 use crate::{Node, View};
 
-/// The fragmentation of the demand that was there when this was made.
+/// The fragmentation of the demand that was there when this was made. Agents that are not connected have nothing free.
 pub struct Fragmentation {
     typical: Arc<Typical>,
     agents: BTreeMap<AgentId, i64>,
@@ -35,7 +35,7 @@ impl Fragmentation {
     }
 
     fn set(&mut self, node: Node<'_>) {
-        let now = self.typical.fragmentation(&self.typical.stand(node));
+        let now = if node.is_active() { self.typical.fragmentation(&self.typical.stand(node)) } else { 0 };
         let before = self.agents.insert(node.agent(), now).unwrap_or(0);
         self.sum += now - before;
     }
