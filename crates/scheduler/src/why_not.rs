@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use model::{
     AgentId, AppId, AppSpec, AppVersion, Event, FrameworkId, GpuSlots, Scalar, Task, TaskId, TaskState, TaskStatus,
-    Workload,
+    WHOLE_GPU, Workload,
 };
 use placement::{
     Account, AgentAccount, Dimension, Faulty, Lack, Node, ReadyProfile, Request, Scratch, Standing, View, Wishes,
@@ -299,7 +299,7 @@ fn changes(node: Node<'_>, request: &Request, count: u32) -> Vec<Change> {
     changes
 }
 
-/// GPUs do not add up: they are tried.
+/// GPUs do not add up: they are tried. What an app may ask for is a share of one, or whole ones.
 fn gpus(free: &GpuSlots, wanted: Scalar, count: u32) -> Option<Change> {
     let (fit, left) = picked(free, wanted, count);
     if wanted <= Scalar::ZERO || fit == count {
@@ -313,6 +313,9 @@ fn gpus(free: &GpuSlots, wanted: Scalar, count: u32) -> Option<Change> {
         } else {
             too_many = middle;
         }
+    }
+    if fits > WHOLE_GPU.0 {
+        fits -= fits % WHOLE_GPU.0;
     }
     let more = Scalar(wanted.0.saturating_mul(i64::from(count - fit))).minus(left.most_for_one());
     Some(Change { dimension: Dimension::Gpus, less: Scalar(wanted.0 - fits), more })

@@ -1,4 +1,4 @@
-//! Why not there: every filter is asked, the smallest change is enough, and a thousandth less is not.
+//! Why not there: every filter is asked, the smallest change is enough, and the next smaller one is not.
 
 use std::sync::Arc;
 
@@ -44,9 +44,14 @@ fn fit_with(cluster: &Cluster, spec: &AppSpec, changes: &[Change], spared: Optio
     let mut smaller = spec.clone();
     smaller.id = crate::cluster::id("smaller");
     for change in changes {
-        let less = change.less.0 - i64::from(spared == Some(change.dimension));
         let amount = amount(&mut smaller.resources, change.dimension);
-        *amount = Scalar(amount.0 - less);
+        let (wanted, reduced) = (amount.0, amount.0 - change.less.0);
+        // The next that an app may have.
+        let next = match change.dimension {
+            Dimension::Gpus if reduced >= 1_000 => (reduced + 1_000).min(wanted),
+            _ => reduced + 1,
+        };
+        *amount = Scalar(if spared == Some(change.dimension) { next } else { reduced });
     }
     let mut world = cluster.world.clone();
     let cause = cluster.log.last().expect("there are records").record.cause.clone();
@@ -67,7 +72,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
 
     #[test]
-    fn the_smallest_change_is_enough_and_a_thousandth_less_is_not(
+    fn the_smallest_change_is_enough_and_the_next_smaller_one_is_not(
         agents in prop::collection::vec(resources(6_000), 1..5),
         running in resources(1_500),
         wanted in resources(4_000),
@@ -102,6 +107,9 @@ proptest! {
                 let fit = fit_with(&cluster, &spec, &told.changes, Some(change.dimension), &told);
                 prop_assert!(fit < count, "{:?} is more than it takes: {:?}", change, told);
                 prop_assert!(change.more > Scalar::ZERO, "{:?}", change);
+                let gpus = spec.resources.gpus.0 - change.less.0;
+                let is_possible = change.dimension != Dimension::Gpus || gpus < 1_000 || gpus % 1_000 == 0;
+                prop_assert!(is_possible, "no app can have so many GPUs: {:?}", change);
             }
         }
     }
@@ -119,14 +127,14 @@ fn what_is_lacking_is_told_in_all_dimensions_with_what_would_be_enough() {
         [Filter::InsufficientCpus, Filter::InsufficientMemory, Filter::InsufficientGpus]
     );
     let change = |dimension, thousandths| Change { dimension, less: Scalar(thousandths), more: Scalar(thousandths) };
-    let expected = [(Dimension::Cpus, 500), (Dimension::Mem, 128), (Dimension::Gpus, 500)];
-    assert_eq!(told.changes, expected.map(|(dimension, thousandths)| change(dimension, thousandths)));
+    let gpus = Change { dimension: Dimension::Gpus, less: Scalar(1_000), more: Scalar(500) };
+    assert_eq!(told.changes, [change(Dimension::Cpus, 500), change(Dimension::Mem, 128), gpus], "one GPU, not 1.5");
     // Three of them on the other one: three times 2.5 cpus fit, but five times two GPUs do not.
     let told = ask(&cluster, "/web", "S1", 5);
     assert_eq!((told.rank, told.lacks.len(), told.fit), (Some(1), 0, 3));
     let expected = [
         Change { dimension: Dimension::Cpus, less: Scalar(700), more: Scalar(3_500) },
-        Change { dimension: Dimension::Gpus, less: Scalar(500), more: Scalar(1_000) },
+        Change { dimension: Dimension::Gpus, less: Scalar(1_000), more: Scalar(1_000) },
     ];
     assert_eq!(told.changes, expected);
 }
