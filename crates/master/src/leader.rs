@@ -32,6 +32,8 @@ use crate::reads::Reads;
 
 /// How long the loop leaves a log alone that refused an append, unless somebody submits a command.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// How long after an allocation that came to nothing without being through the next one follows.
+const GO_ON_AFTER: Duration = Duration::from_millis(500);
 /// How long a master that is to stop waits to learn what became of its last batch.
 const STOP_PATIENCE: Duration = Duration::from_secs(5);
 /// How often a leader that has nothing to append looks whether somebody else has.
@@ -75,6 +77,8 @@ pub(crate) enum Allocation {
     Due,
     /// The log refused the last append.
     NotBefore(Instant),
+    /// The last one was not through and came to nothing; the next one follows with the next record, or at this time.
+    Unfinished(Instant),
     Settled,
 }
 

@@ -14,6 +14,9 @@ use crate::ledger::Ledger;
 use crate::policy::{Assessment, Fault, Policy, Ranking, Score, Verdict};
 use crate::scan::{feasible, mix};
 
+/// The work of looking at one agent, and again for each term; see [`Context::spend`](crate::Context::spend).
+const WORK_PER_AGENT: u64 = 32;
+
 pub struct Blend {
     name: Box<str>,
     terms: Vec<Term>,
@@ -99,6 +102,14 @@ impl Decider<'_> {
         }
     }
 
+    /// How many of its policies are asked about all agents at once.
+    pub(crate) fn asked_at_once(&self) -> usize {
+        match self {
+            Self::Policy(policy) => usize::from(policy.is_asked_at_once()),
+            Self::Blend(blend) => blend.terms.iter().filter(|term| term.policy.is_asked_at_once()).count(),
+        }
+    }
+
     /// Whether it looks at what the cluster is asked for.
     pub(crate) fn looks_at_demand(&self, request: &crate::Request) -> bool {
         let looks =
@@ -145,6 +156,8 @@ pub(crate) fn turn(row: usize, pivot: usize) -> (bool, usize) {
 }
 
 pub(crate) fn weigh(question: &Question<'_>, ledger: &Ledger<'_>) -> Result<Weighed, Faulty> {
+    let looks = 1 + question.terms().count() as u64;
+    question.cx.spend(WORK_PER_AGENT * looks * u64::from(ledger.columns.live()));
     let (mut rows, mut explanation) = feasible(question, ledger);
     let mut refused = Vec::new();
     // With the number of their term; scores of agents that are refused by a later one are taken out again.

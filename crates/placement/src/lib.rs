@@ -69,7 +69,7 @@ pub use order::Order;
 pub use policies::{
     BestFit, BestFitGpu, DotProduct, Fgd, FirstFit, GpuPacking, L2NormGreedy, POLICIES, Scarcity, WorstFit, by_name,
 };
-pub use policy::{Assessment, Batch, Context, Fault, Policy, Ranking, Score, Verdict};
+pub use policy::{Assessment, Batch, Context, DECISION_WORK, Fault, Policy, Ranking, Score, Verdict};
 pub use profile::{
     DEFAULT_PROFILE, MAX_SAMPLE, MAX_TERMS, MAX_WEIGHT, PROFILES, ProfileError, ReadyProfile, is_reserved,
     validate_name, validate_profile,

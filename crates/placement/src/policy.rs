@@ -3,7 +3,7 @@
 //! A policy sees agents as [`Node`]s, one at a time, or as the columns of a [`Batch`]. It must not know how agents
 //! are scanned, nor what happens to its answer.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 
 use model::{AppId, AppVersion, GpuSlots, Scalar};
 
@@ -14,6 +14,11 @@ use crate::tally::Tally;
 use crate::typical::Typical;
 use crate::wanted::Wanted;
 use crate::{Dimension, Request, View};
+
+/// How much the policies that are asked about all agents at once may do for one decision, all of them together. A unit is about
+/// what one instruction of a module takes, so this is some 60 ms. It is counted and not timed, so that a decision is the same wherever
+/// it is made.
+pub const DECISION_WORK: u64 = 100_000_000;
 
 /// How good an agent is for a request: any number up to [`Score::MAX`]; the highest wins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -139,13 +144,25 @@ pub struct Context<'a> {
     gpu_demand: u32,
     own: Own<'a>,
     wanted: &'a Wanted,
+    /// Of [`DECISION_WORK`], the part of each policy that is asked about all agents at once.
+    allowance: u64,
+    work: Cell<u64>,
 }
 
 impl<'a> Context<'a> {
-    pub(crate) fn new(seed: u64, scale: &'a Scale, request: &Request, own: Own<'a>, wanted: &'a Wanted) -> Self {
+    /// `at_once` policies are asked about all agents at once.
+    pub(crate) fn new(
+        seed: u64,
+        scale: &'a Scale,
+        request: &Request,
+        own: Own<'a>,
+        wanted: &'a Wanted,
+        at_once: usize,
+    ) -> Self {
         let demand = scale.vacancy(Dimension::ALL.map(|dimension| request.amount(dimension).0));
         let gpu_demand = scale.share(Dimension::Gpus, request.gpus.0);
-        Self { seed, scale, demand, gpu_demand, own, wanted }
+        let allowance = DECISION_WORK / at_once.max(1) as u64;
+        Self { seed, scale, demand, gpu_demand, own, wanted, allowance, work: Cell::new(0) }
     }
 
     /// A number that differs from decision to decision and is the same when a decision is made again.
@@ -188,6 +205,21 @@ impl<'a> Context<'a> {
     #[must_use]
     pub fn slots(&self) -> &'a Slots {
         self.wanted.slots(self.own.view)
+    }
+
+    /// How much work a policy that is asked about all agents at once may do for this decision. One that would do more is to fail.
+    #[must_use]
+    pub fn allowance(&self) -> u64 {
+        self.allowance
+    }
+
+    /// Says that so much work was done for this decision; see [`crate::Scratch::work`].
+    pub fn spend(&self, work: u64) {
+        self.work.set(self.work.get().saturating_add(work));
+    }
+
+    pub(crate) fn work(&self) -> u64 {
+        self.work.get()
     }
 
     /// Where the app has instances, sorted by row.

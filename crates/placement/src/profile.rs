@@ -91,12 +91,12 @@ impl ReadyProfile {
         &self.name
     }
 
-    /// Whether a policy of it is asked about all agents at once, because asking is costly.
+    /// Whether it looks at every agent for each decision, which counts as [`Scratch::work`](crate::Scratch::work).
     #[must_use]
     pub fn is_costly(&self) -> bool {
         match &self.what {
             What::Policy(policy) => policy.is_asked_at_once(),
-            What::Blend(blend) => blend.terms().iter().any(|term| term.policy.is_asked_at_once()),
+            What::Blend(_) => true,
         }
     }
 

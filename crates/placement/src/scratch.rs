@@ -76,6 +76,7 @@ pub struct Scratch<'a> {
     matched: Matched,
     /// Borrowed from the view with the first decision.
     cache: Option<Box<Cache>>,
+    work: u64,
 }
 
 /// What is known about an app that was asked for.
@@ -105,7 +106,7 @@ impl<'a> Scratch<'a> {
     #[must_use]
     pub fn new(view: &'a View) -> Self {
         let (places, apps, matched) = (Places::default(), Vec::new(), Matched::default());
-        Self { view, ledger: Ledger::new(&view.columns), places, apps, matched, cache: None }
+        Self { view, ledger: Ledger::new(&view.columns), places, apps, matched, cache: None, work: 0 }
     }
 
     /// Chooses an agent and takes what the request needs from it. The seed decides between equals: the same view,
@@ -142,16 +143,13 @@ impl<'a> Scratch<'a> {
     fn place_and_tell(&mut self, decider: Decider<'_>, seed: u64, request: &Request, detail: Detail) -> Outcome {
         let view = self.view;
         let place = self.place_of(&request.app);
-        let decided = self.ask(place, decider, seed, request, |question, ledger, cache, wanted| {
-            let mut decide = |question: &Question<'_>| decide(question, ledger, cache, wanted, detail);
-            let (mut best, mut explanation) = decide(question)?;
-            if best.is_none()
-                && let Some(tests) = without_wishes(question.tests)
-            {
-                (best, explanation) = decide(&Question { tests: &tests, ..*question })?;
-            }
-            Ok((best.map(|best| (best.row, question.gpus(ledger.node(best.row)))), explanation))
+        let (decided, work) = self.ask(place, decider, seed, request, |question, ledger, cache, wanted| {
+            let decided = decide_with_wishes(question, ledger, cache, wanted, detail);
+            let placed = |best: Best| (best.row, question.gpus(ledger.node(best.row)));
+            (decided.map(|(best, explanation)| (best.map(placed), explanation)), question.cx.work())
         });
+        // An account is no decision: whether somebody asks for one must not change what is decided.
+        self.work = self.work.saturating_add(work);
         let (best, explanation) = match decided {
             Ok(decided) => decided,
             Err(fault) => return Outcome::Faulty(fault),
@@ -159,6 +157,13 @@ impl<'a> Scratch<'a> {
         let Some((row, gpu_slots)) = best else { return Outcome::Nowhere(explanation) };
         let host_ports = self.take(place, row, request, &gpu_slots);
         Outcome::Placed(Placed { agent: view.columns.agent_at(row), host_ports, gpu_slots, explanation })
+    }
+
+    /// How much work was done here by what looks at every agent, as [`crate::DECISION_WORK`] counts it. What is decided without such
+    /// a look counts nothing.
+    #[must_use]
+    pub const fn work(&self) -> u64 {
+        self.work
     }
 
     /// Takes what the request needs, and returns its host ports.
@@ -202,7 +207,8 @@ impl<'a> Scratch<'a> {
             fresh = Wanted::default();
             (&fresh, 0)
         };
-        let cx = Context::new(seed, &view.columns.scale, request, app.own(view, request, class), wanted);
+        let own = app.own(view, request, class);
+        let cx = Context::new(seed, &view.columns.scale, request, own, wanted, decider.asked_at_once());
         let (needs, tests) = (&Needs::of(request), app.classes[class].tests.as_slice());
         let (policy, blend) = match decider {
             Decider::Policy(policy) => (policy, None),
@@ -257,6 +263,21 @@ impl Drop for Scratch<'_> {
         let Some(mut cache) = self.cache.take() else { return };
         self.ledger.touched().for_each(|row| cache.changes.note(row));
         self.view.cache.take_back(cache);
+    }
+}
+
+/// Wishes are left aside when nothing fulfils them.
+fn decide_with_wishes(
+    question: &Question<'_>,
+    ledger: &Ledger<'_>,
+    cache: &mut Cache,
+    wanted: u64,
+    detail: Detail,
+) -> Result<(Option<Best>, Explanation), Faulty> {
+    let decided = decide(question, ledger, cache, wanted, detail)?;
+    match without_wishes(question.tests).filter(|_| decided.0.is_none()) {
+        Some(tests) => decide(&Question { tests: &tests, ..*question }, ledger, cache, wanted, detail),
+        None => Ok(decided),
     }
 }
 

@@ -16,6 +16,21 @@ const KEEP_GPUS: &[u8] = include_bytes!("../../../examples/policies/keep_gpus.wa
 const ENDLESS: &str = r#"(module (memory (export "memory") 1)
     (func (export "bayplan_abi_version") (result i32) (i32.const 1))
     (func (export "bayplan_assess") (param i32) (result i32) (loop $again (br $again)) (i32.const 0)))"#;
+/// Goes from one cache line to another at the other end of all its memory, which is the slowest that there is for its fuel.
+const JUMPING: &str = r#"(module (memory (export "memory") 1)
+    (func (export "bayplan_abi_version") (result i32) (i32.const 1))
+    (func (export "bayplan_assess") (param i32) (result i32) (local $line i32) (local $next i32)
+        (drop (memory.grow (i32.const 760)))
+        (loop $write
+            (local.set $next (i32.and (i32.add (local.get $next) (i32.const 514229)) (i32.const 524287)))
+            (i32.store
+                (i32.add (i32.const 131072) (i32.shl (local.get $line) (i32.const 6)))
+                (i32.add (i32.const 131072) (i32.shl (local.get $next) (i32.const 6))))
+            (local.set $line (local.get $next))
+            (br_if $write (local.get $next)))
+        (local.set $line (i32.const 131072))
+        (loop $jump (br_if $jump (local.tee $line (i32.load (local.get $line)))))
+        (i32.const 0)))"#;
 const ROUNDS: usize = 5;
 /// Agents that are asked about in a round, so that each takes about as long.
 const AGENTS_PER_ROUND: usize = 1_000_000;
@@ -149,12 +164,17 @@ fn main() {
     }
     println!("\nTo compile the example ({} bytes): {:.1} ms.", KEEP_GPUS.len(), compiled as f64 / 1e6);
     for agents in [1_000, 10_000, limits::BATCH_AGENTS] {
-        println!("An endless loop about {agents} agents ends after {:.0} ms.", endless(&library, agents) / 1e6);
+        println!(
+            "An endless loop about {agents} agents ends after {:.0} ms.",
+            endless(&library, ENDLESS, agents) / 1e6
+        );
     }
+    let jumping = endless(&library, JUMPING, limits::BATCH_AGENTS) / 1e6;
+    println!("One that only waits for memory ends after {jumping:.0} ms.");
 }
 
-fn endless(library: &Library, agents: usize) -> f64 {
-    let bytes = wat::parse_str(ENDLESS).expect("a module in text form");
+fn endless(library: &Library, text: &str, agents: usize) -> f64 {
+    let bytes = wat::parse_str(text).expect("a module in text form");
     let policy = library.policy("endless", &bytes).expect("a policy");
     let blend = Blend::new("alone", vec![Term { policy, weight: 1, normalise: false }], None);
     let view = view(agents);

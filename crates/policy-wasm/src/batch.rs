@@ -6,6 +6,7 @@
 use placement::{Assessment, Context, Dimension, Fault, MAX_GPUS, Node, Request, Score};
 
 use crate::ABI_VERSION;
+use crate::limits::{WORK_PER_AGENT, WORK_PER_GPU};
 
 /// What [`Assessment::Refused`] says.
 const REFUSED: &str = "refused by the policy module";
@@ -80,6 +81,11 @@ impl<'a> Batch<'a> {
         gpu_starts.push(gpu_shares.len() as u32);
         let layout = Layout::new(nodes.len(), gpu_shares.len());
         Self { cx, request, nodes, gpu_starts, gpu_shares, layout }
+    }
+
+    /// What it takes to write it.
+    pub(crate) fn work(&self) -> u64 {
+        WORK_PER_AGENT * self.nodes.len() as u64 + WORK_PER_GPU * self.gpu_shares.len() as u64
     }
 
     /// `address` is where `bytes` begin in the module's memory.

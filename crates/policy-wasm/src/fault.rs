@@ -3,17 +3,17 @@
 use placement::Fault;
 use wasmtime::{Error, Trap};
 
-use crate::limits::{Excess, STACK_BYTES, fuel};
+use crate::limits::{Excess, STACK_BYTES};
+use crate::module::Tank;
 
-/// `agents` is how many the module was asked about.
-pub(crate) fn of_call(error: &Error, agents: usize) -> Fault {
+pub(crate) fn of_call(error: &Error, tank: &Tank) -> Fault {
     if let Some(excess) = error.downcast_ref::<Excess>() {
         return Fault(excess.to_string());
     }
     Fault(match error.downcast_ref::<Trap>() {
         Some(Trap::OutOfFuel) => format!(
-            "it used up the {} units of fuel that it has for {agents} agents: an endless loop, or too much work",
-            fuel(agents)
+            "it used up the {} units of fuel that it has for {} agents: an endless loop, or too much work",
+            tank.full, tank.agents
         ),
         Some(Trap::StackOverflow) => {
             format!("it used up its stack of {STACK_BYTES} bytes: its functions call too deep")

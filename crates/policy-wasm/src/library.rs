@@ -2,11 +2,11 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use placement::Policy;
+use placement::{DECISION_WORK, Policy};
 use wasmtime::{Engine, Linker, Module};
 
 use crate::limits::MODULES_KEPT;
-use crate::module::{Compiled, ModulePolicy};
+use crate::module::{Compiled, ModulePolicy, Tank};
 use crate::{ABI_VERSION, ModuleError, check, engine, fault};
 
 /// Makes policies of modules. The same bytes are compiled once, as long as not too many others came in between.
@@ -56,8 +56,10 @@ impl Library {
         check::module(&module)?;
         let prepared = Linker::new(&self.engine).instantiate_pre(&module).map_err(compile_error)?;
         let compiled = Compiled { prepared };
-        let start_error = |error: wasmtime::Error| ModuleError::Start { reason: fault::of_call(&error, 0).0 };
-        let (mut store, instance) = compiled.start(0).map_err(start_error)?;
+        let tank = Tank::of(0, DECISION_WORK);
+        let start_error = |error: wasmtime::Error| ModuleError::Start { reason: fault::of_call(&error, &tank).0 };
+        let mut store = compiled.store(&tank).map_err(start_error)?;
+        let instance = compiled.prepared.instantiate(&mut store).map_err(start_error)?;
         let version = instance.get_typed_func::<(), i32>(&mut store, check::VERSION).map_err(start_error)?;
         match version.call(&mut store, ()).map_err(start_error)? {
             ABI_VERSION => Ok(compiled),

@@ -22,16 +22,23 @@ pub const MEMORY_BYTES: usize = 64 << 20;
 /// Functions that a module calls by their number.
 pub const TABLE_ELEMENTS: usize = 10_000;
 pub const STACK_BYTES: usize = 256 << 10;
-/// Units of fuel of one call, and as many more for every agent; most instructions take one.
+/// Units of fuel for one decision, and as many more for every agent; most instructions take one. There is never more than the part
+/// of [`placement::DECISION_WORK`] that is the module's.
 pub const FUEL: u64 = 1_000_000;
 pub const FUEL_PER_AGENT: u64 = 10_000;
+/// What a call takes beside its fuel, in the same units: to begin, for each agent and GPU that it is told of, and for each page of
+/// memory that it has at its end.
+pub const WORK: u64 = 30_000;
+pub const WORK_PER_AGENT: u64 = 60;
+pub const WORK_PER_GPU: u64 = 6;
+pub const WORK_PER_PAGE: u64 = 10_000;
 /// Compiled modules that a library keeps.
 pub const MODULES_KEPT: usize = 64;
 
-/// What one call about so many agents may take.
+/// What one decision about so many agents may take, of what the module is allowed.
 #[must_use]
-pub const fn fuel(agents: usize) -> u64 {
-    FUEL + FUEL_PER_AGENT * agents as u64
+pub fn fuel(agents: usize, allowance: u64) -> u64 {
+    (FUEL + FUEL_PER_AGENT * agents as u64).min(allowance)
 }
 
 /// Sees to it that memory beyond the limit is the end of the call: a module whose memory does not grow hardly goes on in a way

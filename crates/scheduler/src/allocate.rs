@@ -9,7 +9,7 @@ use model::{
     AgentId, App, AppId, Event, Explanation, FrameworkId, KillReason, LaunchedTask, OfferBatch, OfferOutcome, Task,
     TaskId, TaskState, Timestamp, Waiting, WaitingCause, Workload,
 };
-use placement::{Outcome, Placed, ReadyProfile, Request, Scratch};
+use placement::{DECISION_WORK, Outcome, Placed, ReadyProfile, Request, Scratch};
 use state::State;
 
 use crate::World;
@@ -20,14 +20,24 @@ use crate::shares::{Queue, services_first};
 /// How many tasks one allocation launches at most; the next one follows at once. It bounds the size of a record.
 pub const LAUNCHES_PER_ALLOCATION: usize = 500;
 
-/// The same where a module decides, so that the loop is never away for long.
-const COSTLY_LAUNCHES_PER_ALLOCATION: usize = 20;
+/// How much work of looking at every agent one allocation begins to do, which blends and modules need; the next one follows at once.
+/// A decision that has begun is made, so the loop is away for the time of two of these at most.
+pub const WORK_PER_ALLOCATION: u64 = DECISION_WORK;
 
 /// What one cycle hands out.
 struct Cycle<'a> {
     scratch: Scratch<'a>,
     offers: OfferBatch,
     launches: Vec<LaunchedTask>,
+    /// Apps that come last, and how many instances they miss.
+    last: Vec<(&'a App, usize)>,
+}
+
+impl Cycle<'_> {
+    /// Whether the rest is for the next allocation.
+    fn is_full(&self) -> bool {
+        self.launches.len() >= LAUNCHES_PER_ALLOCATION || self.scratch.work() >= WORK_PER_ALLOCATION
+    }
 }
 
 impl World {
@@ -65,19 +75,20 @@ impl Draft<'_> {
 
     /// Returns where it placed something. Nothing is placed on agents that were `offered` to others.
     fn allocate_services(&mut self, offered: &[AgentId]) -> BTreeSet<AgentId> {
-        let mut cycle =
-            Cycle { scratch: Scratch::new(&self.world.view), offers: OfferBatch::default(), launches: Vec::new() };
+        let (scratch, offers) = (Scratch::new(&self.world.view), OfferBatch::default());
+        let mut cycle = Cycle { scratch, offers, launches: Vec::new(), last: Vec::new() };
         offered.iter().for_each(|agent| cycle.scratch.withhold(*agent));
         let state = self.state();
         for app in state.unsettled_apps().iter().filter_map(|id| state.apps.get(id)) {
             self.reconcile(&mut cycle, app);
         }
+        self.place_last(&mut cycle);
         let placed_on = cycle.offers.agents.iter().copied().collect();
         self.tell(cycle);
         placed_on
     }
 
-    fn reconcile(&mut self, cycle: &mut Cycle<'_>, app: &App) {
+    fn reconcile<'s>(&mut self, cycle: &mut Cycle<'s>, app: &'s App) {
         let id = &app.spec.id;
         if self.has_what_it_wants(app) {
             return self.tell_waiting(app, None);
@@ -93,9 +104,30 @@ impl Draft<'_> {
         let waiting = match held {
             _ if missing == 0 => None,
             Some(cause) => waiting(missing, cause),
+            None if self.comes_last(app) => return cycle.last.push((app, missing)),
             None => self.place(cycle, app, missing),
         };
         self.tell_waiting(app, waiting);
+    }
+
+    /// Whether it found nothing when it was asked for last, and asking again is costly. Such apps must not take all the work that an
+    /// allocation may do from the others.
+    fn comes_last(&self, app: &App) -> bool {
+        let found_nothing =
+            app.waiting.as_ref().is_some_and(|waiting| matches!(waiting.cause, WaitingCause::NothingFits { .. }));
+        found_nothing && self.deciding_for(app).is_costly()
+    }
+
+    /// Beginning with one that the seed chooses, so that each has its turn.
+    fn place_last(&mut self, cycle: &mut Cycle<'_>) {
+        let mut last = std::mem::take(&mut cycle.last);
+        if let Some(first) = self.command.seed.checked_rem(last.len() as u64) {
+            last.rotate_left(first as usize);
+        }
+        for (app, missing) in last {
+            let waiting = self.place(cycle, app, missing);
+            self.tell_waiting(app, waiting);
+        }
     }
 
     fn tell_waiting(&mut self, app: &App, waiting: Option<Waiting>) {
@@ -148,13 +180,13 @@ impl Draft<'_> {
         let request = Request::of_app(&app.spec).counting_since(app.config_version);
         let mut profile = self.deciding_for(app);
         for placed in 0..missing {
-            let limit = if profile.is_costly() { COSTLY_LAUNCHES_PER_ALLOCATION } else { LAUNCHES_PER_ALLOCATION };
-            if cycle.launches.len() >= limit {
-                // The rest is not refused, only not asked for yet.
-                return app.waiting.clone();
-            }
             let seed = self.command.seed.wrapping_add(cycle.launches.len() as u64);
             let outcome = loop {
+                if cycle.is_full() {
+                    // The rest is not refused, only not asked for yet.
+                    self.is_unfinished = true;
+                    return app.waiting.clone();
+                }
                 if let Some(observer) = &mut self.observer {
                     let asked = Asked { app: &app.spec.id, nth: placed, profile: &profile, seed, request: &request };
                     observer(&asked, &mut cycle.scratch);

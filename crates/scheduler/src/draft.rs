@@ -17,6 +17,8 @@ pub(crate) struct Draft<'a> {
     pub(crate) observer: Option<&'a mut Observer<'a>>,
     /// Modules that this very decision disables.
     pub(crate) disabled: Vec<Arc<str>>,
+    /// Whether an allocation had to stop before it had asked for everything.
+    pub(crate) is_unfinished: bool,
     ids_made: u64,
     offers_made: u64,
 }
@@ -29,7 +31,8 @@ impl<'a> Draft<'a> {
         observer: Option<&'a mut Observer<'a>>,
     ) -> Self {
         let (events, disabled) = (Vec::new(), Vec::new());
-        Self { world, command, policies, events, observer, disabled, ids_made: 0, offers_made: 0 }
+        let is_unfinished = false;
+        Self { world, command, policies, events, observer, disabled, is_unfinished, ids_made: 0, offers_made: 0 }
     }
 
     pub(crate) fn state(&self) -> &'a State {

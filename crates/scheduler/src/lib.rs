@@ -30,7 +30,7 @@ use model::{Command, CommandKind, Event, Record};
 use placement::View;
 use state::State;
 
-pub use allocate::LAUNCHES_PER_ALLOCATION;
+pub use allocate::{LAUNCHES_PER_ALLOCATION, WORK_PER_ALLOCATION};
 pub use book::Book;
 pub use compare::{Comparison, FirstDifference, Sums};
 pub use explain::{Again, Asked, Explained, Observer, Unexplained, explain};
@@ -76,9 +76,24 @@ impl World {
     }
 }
 
+/// What a command comes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    pub events: Vec<Event>,
+    /// An allocation had done as much as one may before it had asked for everything: the next one goes on, even when this one has
+    /// no events.
+    pub is_unfinished: bool,
+}
+
 /// The events that carry a command out; none when there is nothing to do.
 pub fn decide(world: &World, command: &Command, policies: &Policies) -> Result<Vec<Event>, Rejection> {
-    decide_observed(world, command, policies, None)
+    decision(world, command, policies).map(|decision| decision.events)
+}
+
+/// The same, for those who see to it that an allocation is followed by another.
+pub fn decision(world: &World, command: &Command, policies: &Policies) -> Result<Decision, Rejection> {
+    let Draft { events, is_unfinished, .. } = draft(world, command, policies, None)?;
+    Ok(Decision { events, is_unfinished })
 }
 
 /// The same, watched by somebody who wants to know how it comes about; it makes no difference to the events.
@@ -88,6 +103,15 @@ pub fn decide_observed<'a>(
     policies: &'a Policies,
     observer: Option<&'a mut Observer<'a>>,
 ) -> Result<Vec<Event>, Rejection> {
+    draft(world, command, policies, observer).map(|draft| draft.events)
+}
+
+fn draft<'a>(
+    world: &'a World,
+    command: &'a Command,
+    policies: &'a Policies,
+    observer: Option<&'a mut Observer<'a>>,
+) -> Result<Draft<'a>, Rejection> {
     let mut draft = Draft::new(world, command, policies, observer);
     match &command.kind {
         CommandKind::StartEpoch { cluster, leader, addresses, placement_policy, profile } => {
@@ -126,5 +150,5 @@ pub fn decide_observed<'a>(
         CommandKind::AddModule { name, bytes } => draft.add_module(name, bytes)?,
         CommandKind::RemoveModule { module } => draft.remove_module(module)?,
     }
-    Ok(draft.events)
+    Ok(draft)
 }

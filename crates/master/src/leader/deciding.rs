@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use eventlog::EventLog;
 use model::{Command, CommandKind, Principal, Record, SealedPart, SealedRecord, Timestamp, Tip};
+use scheduler::Decision;
 use tokio::time::Instant;
 
-use super::{Allocation, Leader, RETRY_AFTER};
+use super::{Allocation, GO_ON_AFTER, Leader, RETRY_AFTER};
 use crate::batch::{Batch, Submission};
 use crate::environment::Environment;
 use crate::handle::SubmitError;
@@ -19,6 +20,8 @@ const STATE_HASH_BYTES: usize = 64;
 enum Decided {
     Recorded(Arc<Record>),
     NothingToDo,
+    /// Nothing so far, and the allocation was not through.
+    Unfinished,
     /// The batch is too full for the record. Nothing was applied; it is to be decided again.
     NoRoom(Box<Command>),
 }
@@ -50,7 +53,9 @@ impl<L: EventLog> Leader<L> {
         let Submission { principal, kind, reply } = submission;
         match self.decide(principal, kind, next) {
             Ok(Decided::Recorded(record)) => next.answer_with_record(reply, record),
-            Ok(Decided::NothingToDo) => next.answer_without_record(reply, self.tip.seq, self.tip.epoch),
+            Ok(Decided::NothingToDo | Decided::Unfinished) => {
+                next.answer_without_record(reply, self.tip.seq, self.tip.epoch)
+            }
             Ok(Decided::NoRoom(command)) => {
                 let Command { principal, kind, .. } = *command;
                 self.deferred.push_front(Submission { principal, kind, reply });
@@ -75,9 +80,9 @@ impl<L: EventLog> Leader<L> {
         next: &mut Batch,
     ) -> Result<Decided, SubmitError> {
         let cause = mint(self.config.environment.as_ref(), principal, kind, self.world.state.at);
-        let events = scheduler::decide(&self.world, &cause, &self.config.policies)?;
+        let Decision { events, is_unfinished } = scheduler::decision(&self.world, &cause, &self.config.policies)?;
         if events.is_empty() && !self.has_to_be_recorded(&cause.kind, next) {
-            return Ok(Decided::NothingToDo);
+            return Ok(if is_unfinished { Decided::Unfinished } else { Decided::NothingToDo });
         }
         let (seq, epoch) = (self.tip.seq.next(), self.tip.epoch);
         let record = Record { seq, epoch, previous: self.tip.hash, cause, events, state_hash: None };
@@ -91,7 +96,7 @@ impl<L: EventLog> Leader<L> {
         let record = Arc::clone(&sealed.record);
         next.push(sealed, self.tip, began_at);
         self.allocation = match self.allocation {
-            Allocation::Settled => Allocation::Due,
+            Allocation::Settled | Allocation::Unfinished(_) => Allocation::Due,
             other => other,
         };
         Ok(Decided::Recorded(record))
@@ -134,6 +139,7 @@ impl<L: EventLog> Leader<L> {
         match self.decide(Principal::new("master"), CommandKind::Allocate, next) {
             Ok(Decided::Recorded(record)) if !record.events.is_empty() => {}
             Ok(Decided::NoRoom(_)) => {}
+            Ok(Decided::Unfinished) => self.allocation = Allocation::Unfinished(Instant::now() + GO_ON_AFTER),
             Ok(_) => self.allocation = Allocation::Settled,
             Err(why) => {
                 tracing::error!(%why, "the allocation was refused");
@@ -145,7 +151,7 @@ impl<L: EventLog> Leader<L> {
     pub(super) fn allocation_wakes_at(&self) -> Option<Instant> {
         match self.allocation {
             Allocation::Due => None,
-            Allocation::NotBefore(at) => Some(at),
+            Allocation::NotBefore(at) | Allocation::Unfinished(at) => Some(at),
             Allocation::Settled => {
                 self.world.next_allocation_at().map(|at| instant_of(at, self.config.environment.as_ref()))
             }

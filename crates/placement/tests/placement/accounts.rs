@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use model::{AgentId, Filter};
 use placement::{
-    Account, AgentAccount, Assessment, Blend, Context, Fault, Faulty, Node, Outcome, Policy, Request, Score, Scratch,
-    Standing, Term, View, place,
+    Account, AgentAccount, Assessment, Blend, Context, DECISION_WORK, Fault, Faulty, Node, Outcome, Policy, Request,
+    Score, Scratch, Standing, Term, View, place,
 };
 use proptest::prelude::*;
 
@@ -226,4 +226,52 @@ fn too_few_answers_decide_nothing() {
     let Outcome::Placed(_) = scratch.place(policy("best-fit").as_ref(), 0, &request("web", 4_000, 1)) else {
         panic!("nothing was taken")
     };
+}
+
+/// Does all the work that it may do.
+struct Busy;
+
+impl Policy for Busy {
+    fn name(&self) -> &str {
+        "busy"
+    }
+
+    fn score(&self, _: &Context<'_>, _: &Request, _: Node<'_>) -> Score {
+        unreachable!("it is asked about all at once")
+    }
+
+    fn is_asked_at_once(&self) -> bool {
+        true
+    }
+
+    fn assess(
+        &self,
+        cx: &Context<'_>,
+        _: &Request,
+        nodes: &[Node<'_>],
+        assessments: &mut Vec<Assessment>,
+    ) -> Result<(), Fault> {
+        cx.spend(cx.allowance());
+        assessments.extend(nodes.iter().map(|_| Assessment::Scored(Score(1))));
+        Ok(())
+    }
+}
+
+#[test]
+fn policies_share_what_one_decision_may_cost_and_only_decisions_count() {
+    let view = view(equal_agents(10));
+    let busy = |terms: usize| Blend::new("busy", (0..terms).map(|_| term(Arc::new(Busy), 1, false)).collect(), None);
+    let work_of = |terms: usize| {
+        let mut scratch = Scratch::new(&view);
+        assert!(scratch.account(&busy(terms), 0, &request("web", 1, 1)).is_ok());
+        assert_eq!(scratch.work(), 0, "an account is no decision");
+        assert!(matches!(scratch.place(&busy(terms), 0, &request("web", 1, 1)), Outcome::Placed(_)));
+        scratch.work()
+    };
+    let looks = |terms: u64| 32 * 10 * (1 + terms);
+    assert_eq!(work_of(1), DECISION_WORK + looks(1));
+    assert_eq!(work_of(4), DECISION_WORK + looks(4), "a quarter each");
+    let mut scratch = Scratch::new(&view);
+    assert!(matches!(scratch.place(policy("best-fit").as_ref(), 0, &request("web", 1, 1)), Outcome::Placed(_)));
+    assert_eq!(scratch.work(), 0, "it needs no look at every agent");
 }

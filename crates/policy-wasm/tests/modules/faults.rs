@@ -1,6 +1,8 @@
 //! Modules that go wrong: each in a sentence of its own, and without harm to anybody.
 
-use placement::{Outcome, Scratch};
+use std::sync::Arc;
+
+use placement::{Blend, DECISION_WORK, Outcome, Policy, Scratch, Term, View};
 use policy_wasm::limits;
 
 use crate::cluster::*;
@@ -30,7 +32,7 @@ fn traps_are_told_apart() {
 #[test]
 fn what_does_not_end_runs_out_of_fuel() {
     let expected = "it used up the 1030000 units of fuel that it has for 3 agents: an endless loop, or too much work";
-    assert_eq!(limits::fuel(3), 1_030_000);
+    assert_eq!(limits::fuel(3, DECISION_WORK), 1_030_000);
     let loops = [
         "(loop $again (br $again)) (i32.const 0)",
         // Each of these takes far longer than most instructions.
@@ -59,6 +61,53 @@ fn fuel_grows_with_the_agents() {
     let view = equal_agents(1_000);
     assert_eq!(chosen(&work(limits::FUEL_PER_AGENT), &view), Ok(0));
     assert!(chosen(&work(limits::FUEL_PER_AGENT * 2), &view).is_err());
+}
+
+/// However many agents there are, and however many modules: what one decision costs has a limit.
+#[test]
+fn the_fuel_of_one_decision_is_shared_by_its_calls_and_by_the_modules_of_a_profile() {
+    const AGENTS: u32 = limits::BATCH_AGENTS as u32 + 10;
+    let (all, fewer) = (equal_agents(AGENTS), equal_agents(AGENTS - 10));
+    let units_among = |view: &View, policies: Vec<Arc<dyn Policy>>| {
+        let terms = policies.into_iter().map(|policy| Term { policy, weight: 1, normalise: false });
+        let mut scratch = Scratch::new(view);
+        match scratch.place(&Blend::new("blend", terms.collect(), None), 0, &small()) {
+            Outcome::Faulty(fault) => (Some(fault.reason), scratch.work()),
+            Outcome::Placed(_) | Outcome::Nowhere(_) => (None, scratch.work()),
+        }
+    };
+    let units = |policies: Vec<Arc<dyn Policy>>| units_among(&all, policies);
+    let told = |units: u64| {
+        Some(format!(
+            "it used up the {units} units of fuel that it has for {AGENTS} agents: an endless loop, or too much work"
+        ))
+    };
+    let endless = || module(&texts::assess("(loop $again (br $again)) (i32.const 0)"));
+    let (alone, work) = units(vec![endless()]);
+    assert_eq!(alone, told(DECISION_WORK));
+    assert!((DECISION_WORK..DECISION_WORK * 3 / 2).contains(&work), "{work}");
+    assert_eq!(units(vec![endless(), module(&texts::score("(i32.const 1)"))]).0, told(DECISION_WORK / 2));
+    // All but all of it for the first call, and nothing is left for the second, about ten agents.
+    let greedy = texts::assess(&format!(
+        "(local $agent i32) (local $turn i32)
+        (block $done
+            (loop $next
+                (br_if $done (i32.ge_u (local.get $agent) (i32.load offset=4 (local.get $batch))))
+                (i32.store
+                    (i32.add (i32.load offset=140 (local.get $batch)) (i32.shl (local.get $agent) (i32.const 2)))
+                    (i32.const 1))
+                (local.set $agent (i32.add (local.get $agent) (i32.const 1)))
+                (br $next)))
+        (loop $again
+            (local.set $turn (i32.add (local.get $turn) (i32.const 1)))
+            (br_if $again (i32.lt_u (local.get $turn) (i32.const {}))))
+        (i32.const 0)",
+        (DECISION_WORK - 20 * u64::from(AGENTS)) / 9
+    ));
+    assert_eq!(units_among(&fewer, vec![module(&greedy)]).0, None);
+    assert_eq!(units(vec![module(&greedy)]).0, told(DECISION_WORK));
+    let (none, work) = units(vec![module(&texts::score("(i32.const 1)"))]);
+    assert_eq!((none, work), (None, units(vec![module(&texts::score("(i32.const 1)"))]).1), "the same every time");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use model::{
     Principal, Record, Resources, Scalar, SealedRecord, StatusUpdate, Task, TaskId, TaskState, TaskStatus, Timestamp,
     Tip, UpdateId,
 };
-use scheduler::{Policies, Rejection, World, decide};
+use scheduler::{Decision, Policies, Rejection, World, decision};
 use state::State;
 
 pub(crate) struct Cluster {
@@ -17,6 +17,8 @@ pub(crate) struct Cluster {
     pub(crate) tip: Tip,
     pub(crate) log: Vec<SealedRecord>,
     pub(crate) policies: Policies,
+    /// Whether the last allocation was not through.
+    pub(crate) is_unfinished: bool,
     commands: u64,
 }
 
@@ -28,6 +30,7 @@ impl Cluster {
             tip: Tip::default(),
             log: Vec::new(),
             policies: Policies::default(),
+            is_unfinished: false,
             commands: 0,
         };
         let start = CommandKind::StartEpoch {
@@ -54,7 +57,8 @@ impl Cluster {
             principal: Principal::new("test"),
             kind,
         };
-        let events = decide(&self.world, &cause, &self.policies)?;
+        let Decision { events, is_unfinished } = decision(&self.world, &cause, &self.policies)?;
+        self.is_unfinished = is_unfinished;
         if events.is_empty() {
             return Ok(events);
         }

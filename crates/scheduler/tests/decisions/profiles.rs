@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use model::{AppSpec, CommandKind, Event, ModuleBytes, Profile, ProfileScope};
 use placement::{Assessment, Context, Fault, Node, Policy, Request, Score};
-use scheduler::{MAX_MODULE_BYTES, Modules, Policies, Rejection};
+use scheduler::{MAX_MODULE_BYTES, Modules, Policies, Rejection, WORK_PER_ALLOCATION};
 
 use crate::cluster::{Cluster, app, describe};
 
@@ -138,7 +138,8 @@ fn a_master_may_bring_its_profile_along() {
     assert!(matches!(cluster.run(start(None, "narrow")), Err(Rejection::UnknownPolicy { .. })));
 }
 
-/// Prefers the last agent, until it is asked about an app whose name has `bad` in it.
+/// Prefers the last agent, until it is asked about an app whose name has `bad` in it. `heavy` apps are much work, and so are
+/// those that want to be `among-5`, which are refused by fewer agents.
 struct LastUnlessBad(Arc<str>);
 
 impl Policy for LastUnlessBad {
@@ -156,13 +157,23 @@ impl Policy for LastUnlessBad {
 
     fn assess(
         &self,
-        _: &Context<'_>,
+        cx: &Context<'_>,
         request: &Request,
         nodes: &[Node<'_>],
         assessments: &mut Vec<Assessment>,
     ) -> Result<(), Fault> {
         if request.app.as_str().contains("bad") {
             return Err(Fault("it ran out of fuel".to_owned()));
+        }
+        if request.app.as_str().contains("heavy") {
+            cx.spend(WORK_PER_ALLOCATION / 10);
+        }
+        if let Some((_, agents)) = request.app.as_str().split_once("among-") {
+            cx.spend(WORK_PER_ALLOCATION / 3);
+            if nodes.len() < agents[..1].parse().expect("a digit") {
+                assessments.extend(nodes.iter().map(|_| Assessment::Refused("too few")));
+                return Ok(());
+            }
         }
         assessments.extend(nodes.iter().map(|node| Assessment::Scored(Score(node.agent().0))));
         Ok(())
@@ -212,17 +223,66 @@ fn a_module_that_fails_is_disabled_in_the_record_and_the_default_decides() {
     assert_eq!(place_of(&cluster, "/good-at-last").1, "mine");
 }
 
+fn launched(events: &[Event]) -> usize {
+    events.iter().filter(|event| matches!(event, Event::TaskLaunched { .. })).count()
+}
+
 #[test]
-fn one_allocation_asks_a_module_a_few_times_and_the_next_goes_on() {
+fn one_allocation_does_so_much_work_for_modules_and_the_next_goes_on() {
     let mut cluster = cluster();
     cluster.policies = Policies::with(Arc::new(OneModule));
     cluster.run(add("last", vec![1])).expect("added");
     cluster.run(choose("last")).expect("chosen");
-    cluster.run(CommandKind::PutApps { apps: vec![Arc::new(app("web", 30))], force: false }).expect("accepted");
-    let launched =
-        |events: Vec<Event>| events.iter().filter(|event| matches!(event, Event::TaskLaunched { .. })).count();
-    let mut next = || launched(cluster.run(CommandKind::Allocate).expect("never refused"));
-    assert_eq!([next(), next(), next()], [20, 10, 0]);
+    let apps = vec![Arc::new(app("light", 25)), Arc::new(app("heavy", 25))];
+    cluster.run(CommandKind::PutApps { apps, force: false }).expect("accepted");
+    let mut next = || {
+        let events = cluster.run(CommandKind::Allocate).expect("never refused");
+        (launched(&events), cluster.is_unfinished)
+    };
+    // A heavy one takes a tenth of what an allocation may do.
+    assert_eq!([next(), next()], [(10, true), (10, true)]);
+    assert_eq!([next(), next()], [(5 + 25, false), (0, false)]);
+}
+
+/// Three agents, and ten apps that want a choice of five. To ask for each takes a third of what an allocation may do.
+fn cluster_of_the_picky() -> (Cluster, Vec<String>) {
+    let mut cluster = cluster();
+    cluster.policies = Policies::with(Arc::new(OneModule));
+    cluster.run(add("last", vec![1])).expect("added");
+    cluster.run(choose("last")).expect("chosen");
+    let names: Vec<String> = (0..10).map(|number| format!("among-5-{number}")).collect();
+    let apps = names.iter().map(|name| Arc::new(app(name, 1))).collect();
+    cluster.run(CommandKind::PutApps { apps, force: false }).expect("accepted");
+    cluster.allocate();
+    (cluster, names)
+}
+
+#[test]
+fn apps_that_find_nothing_keep_no_other_from_its_turn() {
+    let (mut cluster, names) = cluster_of_the_picky();
+    assert!(names.iter().all(|name| cluster.app(name).waiting.is_some()), "each was asked for once");
+    assert!(cluster.is_unfinished, "there is more to ask");
+    cluster.deploy(app("zero", 1));
+    assert_eq!(place_of(&cluster, "/zero"), told("c", "last"), "it is the last by its id, and was asked for first");
+    cluster.add_agent("d", 32, 64_000);
+    cluster.add_agent("e", 32, 64_000);
+    cluster.allocate();
+    assert!(names.iter().all(|name| cluster.tasks(name).len() == 1) && !cluster.is_unfinished);
+}
+
+#[test]
+fn apps_that_find_nothing_take_turns() {
+    let (mut cluster, names) = cluster_of_the_picky();
+    cluster.deploy(app("z-among-4", 1));
+    assert!(cluster.app("z-among-4").waiting.is_some());
+    cluster.add_agent("d", 32, 64_000);
+    let mut allocations = 0;
+    while cluster.tasks("z-among-4").is_empty() {
+        allocations += 1;
+        assert!(allocations < 200, "ten others come before it by their ids, and it never has its turn");
+        cluster.run(CommandKind::Allocate).expect("never refused");
+    }
+    assert!(names.iter().all(|name| cluster.tasks(name).is_empty()));
 }
 
 #[test]
