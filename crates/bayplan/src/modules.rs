@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::ModuleBytes;
+use model::Module;
 use placement::Policy;
 use policy_wasm::{Library, ModuleError};
 use scheduler::Policies;
@@ -12,8 +12,11 @@ use crate::failure::Failure;
 struct Loader(Library);
 
 impl scheduler::Modules for Loader {
-    fn policy(&self, name: &Arc<str>, bytes: &ModuleBytes) -> Result<Arc<dyn Policy>, String> {
-        self.0.policy(name, &bytes.0).map_err(|error| error.to_string())
+    fn policy(&self, module: &Module) -> Result<Arc<dyn Policy>, String> {
+        match self.0.known(&module.name, module.hash.0) {
+            Some(policy) => Ok(policy),
+            None => self.0.policy(&module.name, &module.bytes.0).map_err(|error| error.to_string()),
+        }
     }
 }
 

@@ -118,6 +118,11 @@ pub struct Handle {
 impl Handle {
     /// Resolves once the command's record is durable. A command with nothing to do has no record.
     pub async fn submit(&self, principal: Principal, kind: CommandKind) -> Result<Committed, SubmitError> {
+        if let CommandKind::AddModule { name, bytes } = &kind
+            && self.role() == Role::Leading
+        {
+            self.reads.preparing().check(name, bytes).await?;
+        }
         let inbox = match &*self.door.borrow() {
             Door::Open(inbox) => inbox.clone(),
             Door::Shut => return Err(self.not_leading()),

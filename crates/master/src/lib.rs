@@ -27,6 +27,7 @@ mod minting;
 mod node;
 mod past;
 mod peers;
+mod preparing;
 mod publisher;
 mod pursuit;
 mod reads;

@@ -108,7 +108,10 @@ fn describe_shadow() {
         "Launches for which there was no room in the shadow's own cluster, in which its own choices hold."
     );
     describe_counter!("bayplan_shadow_restarts_total", "How often the shadow could not follow and began anew.");
-    describe_counter!("bayplan_shadow_faults_total", "How often a module in the shadow gave no usable answer.");
+    describe_counter!(
+        "bayplan_shadow_faults_total",
+        "How often the shadow ended because a module gave no usable answer, or it panicked."
+    );
     describe_gauge!(
         "bayplan_shadow_lag_records",
         "How many records the shadow's picture of the cluster is behind; 0 without a shadow. The live picture is folded by \

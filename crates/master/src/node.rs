@@ -26,7 +26,7 @@ use crate::minting::{mint, new_cluster_id};
 use crate::peers::{Peers, Says, Signs};
 use crate::publisher::Publisher;
 use crate::reads::Reads;
-use crate::recovery::{StartError, unreadable};
+use crate::recovery::{MODULES_PATIENCE, StartError, unreadable};
 use crate::role::Door;
 use crate::sessions::Sessions;
 use crate::tasks::Tasks;
@@ -271,6 +271,8 @@ impl<L: EventLog> Node<L> {
 
     /// Tries to begin an epoch. None: somebody else was quicker, or the log cannot be reached.
     async fn campaign(&mut self) -> Result<Option<Mandate>, String> {
+        // What had to be compiled was, as a rule, long ago.
+        self.reads.preparing().ready(MODULES_PATIENCE).await;
         let (silent_since, began_at) = (self.tip, Instant::now());
         match timeout(CATCH_UP_LIMIT, self.catch_up()).await {
             Ok(Ok(Some(true))) => return Ok(Some(self.mandate())),

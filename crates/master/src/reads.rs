@@ -3,10 +3,12 @@
 use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 use model::{Position, SealedRecord, Seq, Tip};
+use scheduler::Policies;
 use state::State;
 use tokio::sync::watch;
 
 use crate::feed::Feed;
+use crate::preparing::Preparing;
 use crate::shadowing::{ShadowReport, Shadowing};
 
 pub(crate) struct Reads {
@@ -19,22 +21,20 @@ pub(crate) struct Reads {
     feed: Option<Feed>,
     /// What a second profile would have decided.
     shadowing: Shadowing,
+    /// Has modules compiled before they are to decide.
+    preparing: Preparing,
 }
 
 impl Reads {
     /// Of a state that ends with `tip`, in the message at `position`.
-    pub(crate) fn new(
-        mut state: State,
-        tip: Tip,
-        position: Position,
-        feed: Option<Feed>,
-        shadowing: Shadowing,
-    ) -> Self {
+    pub(crate) fn new(mut state: State, tip: Tip, position: Position, feed: Option<Feed>, policies: &Policies) -> Self {
         state.track_changes(feed.is_some());
         let seq = watch::Sender::new(state.seq);
         let end = Mutex::new((tip, position));
+        let (shadowing, preparing) = (Shadowing::new(policies.clone()), Preparing::new(policies.clone()));
+        preparing.begin(&state);
         shadowing.tell(&[], &state);
-        Self { state: RwLock::new(state), end, seq, writable: Mutex::new(Ok(())), feed, shadowing }
+        Self { state: RwLock::new(state), end, seq, writable: Mutex::new(Ok(())), feed, shadowing, preparing }
     }
 
     pub(crate) fn state(&self) -> RwLockReadGuard<'_, State> {
@@ -63,6 +63,7 @@ impl Reads {
         }
         *self.end.lock().unwrap_or_else(PoisonError::into_inner) = (tip, position);
         let seq = state.seq;
+        self.preparing.tell(records);
         self.shadowing.tell(records, &state);
         let changes = match &self.feed {
             Some(feed) if feed.wants_more() => Some((feed, state.take_changes())),
@@ -88,6 +89,10 @@ impl Reads {
 
     pub(crate) fn shadow(&self) -> Option<ShadowReport> {
         self.shadowing.report()
+    }
+
+    pub(crate) fn preparing(&self) -> &Preparing {
+        &self.preparing
     }
 
     pub(crate) fn feed(&self) -> Option<&Feed> {

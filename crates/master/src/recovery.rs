@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use eventlog::{AppendError, EventLog, ReadError};
 use model::{Position, Seq, Tip};
@@ -22,10 +23,12 @@ use crate::peers::{self, Peers};
 use crate::reads::Reads;
 use crate::role::Door;
 use crate::sessions::Sessions;
-use crate::shadowing::Shadowing;
 use crate::stream::RecordStreams;
 use crate::tasks::Tasks;
 use crate::trimming;
+
+/// How long a master waits for modules of its log to be compiled before it leads.
+pub(crate) const MODULES_PATIENCE: Duration = Duration::from_secs(2);
 
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -117,7 +120,7 @@ pub async fn start<L: EventLog>(log: Arc<L>, config: Config) -> Result<(Handle, 
     let feed = kept.and_then(|kept| Feed::start(kept, &mut state, tip, tip_at));
     let checkpoints = Kept { snapshot: config.snapshot.as_ref().map(|kept| kept.folder.clone()), cache: None };
     let (tasks, guard) = Tasks::new();
-    let reads = Arc::new(Reads::new(state, tip, tip_at, feed, Shadowing::new(config.policies.clone())));
+    let reads = Arc::new(Reads::new(state, tip, tip_at, feed, &config.policies));
     let sessions = Arc::new(Sessions::new(&config));
     let peers = Arc::new(Peers::new(environment.random()));
     let (stop_sender, stop) = watch::channel(false);
@@ -168,6 +171,9 @@ pub async fn start<L: EventLog>(log: Arc<L>, config: Config) -> Result<(Handle, 
         candidacy: None,
         hold_back_until: None,
     };
+    if leads_already {
+        reads.preparing().ready(MODULES_PATIENCE).await;
+    }
     let running = Running { stop: stop_sender, node: tasks.spawn(node.run(leads_with)), reads, _tasks: guard };
     if leads_already {
         // Whoever has the handle may submit at once.

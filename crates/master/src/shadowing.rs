@@ -3,6 +3,8 @@
 //! Nobody waits for it, and nothing depends on it. When it cannot follow it begins anew from the present state. Must not know
 //! how a shadow decides.
 
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -119,12 +121,10 @@ fn begin(policies: &Policies, name: &Arc<str>, state: &State) -> Running {
         own: Packing::default(),
         fault: None,
     }));
-    let batches = policies.profile(state, name).and_then(|ready| start(ready, state, &report, &is_over));
-    match batches {
+    match start(policies.clone(), Arc::clone(name), state.clone(), &report, &is_over) {
         Ok(batches) => Running { profile, batches: Some(batches), report, is_over },
-        Err(why) => {
-            tracing::warn!(profile = %name, why, "the shadow does not decide");
-            lock(&report).fault = Some(why);
+        Err(error) => {
+            fail(&report, name, format!("no thread can be had for it: {error}"));
             Running { profile, batches: None, report, is_over }
         }
     }
@@ -149,17 +149,39 @@ fn changes_meaning(event: &Event, profile: &Arc<str>, state: &State) -> bool {
     }
 }
 
+/// Whatever takes long is done in the thread: nobody may wait for it, least of all while the state is changed.
 fn start(
-    profile: ReadyProfile,
-    state: &State,
+    policies: Policies,
+    name: Arc<str>,
+    state: State,
     report: &Arc<Mutex<ShadowReport>>,
     is_over: &Arc<AtomicBool>,
-) -> Result<SyncSender<Batch>, String> {
+) -> std::io::Result<SyncSender<Batch>> {
     let (sender, batches) = sync_channel(BACKLOG);
-    let (state, report, is_over) = (state.clone(), Arc::clone(report), Arc::clone(is_over));
-    let thread = std::thread::Builder::new().name("shadow".to_owned());
-    let started = thread.spawn(move || Follower::begin(profile, &state, report, is_over).run(&batches));
-    started.map(|_| sender).map_err(|error| format!("no thread can be had for it: {error}"))
+    let (report, is_over) = (Arc::clone(report), Arc::clone(is_over));
+    let work = move || {
+        let shadow = || match policies.profile(&state, &name) {
+            Ok(profile) => Follower::begin(profile, &state, Arc::clone(&report), Arc::clone(&is_over)).run(&batches),
+            Err(why) => fail(&report, &name, why),
+        };
+        // Nothing of it is used afterwards but the report.
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(shadow)) {
+            counter!("bayplan_shadow_faults_total").increment(1);
+            fail(&report, &name, format!("it panicked: {}", told(panic.as_ref())));
+        }
+    };
+    std::thread::Builder::new().name("shadow".to_owned()).spawn(work).map(|_| sender)
+}
+
+/// What a panic says.
+fn told(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("for no reason that it told")
+}
+
+fn fail(report: &Mutex<ShadowReport>, profile: &str, why: String) {
+    tracing::warn!(profile, why, "the shadow does not decide");
+    lock(report).fault = Some(why);
 }
 
 /// The shadow in its thread.
@@ -196,8 +218,9 @@ impl Follower {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
-            if self.shadow.fault().is_some() {
+            if let Some(fault) = self.shadow.fault() {
                 counter!("bayplan_shadow_faults_total").increment(1);
+                fail(&self.report, self.shadow.profile(), format!("policy '{}': {}", fault.policy, fault.reason));
                 return;
             }
             if !is_measured && self.measured_at.is_none_or(|at| at.elapsed() >= MEASURE_EVERY) {
@@ -222,7 +245,6 @@ impl Follower {
         report.counts = counts;
         report.seq = seq.unwrap_or(report.seq);
         report.differences = self.shadow.differences().cloned().collect();
-        report.fault = self.shadow.fault().map(|fault| format!("policy '{}': {}", fault.policy, fault.reason));
     }
 
     fn measure(&mut self) {

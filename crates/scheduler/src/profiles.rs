@@ -21,8 +21,9 @@ pub const MAX_CHOICES: usize = 1_000;
 
 /// Makes policies out of modules.
 pub trait Modules: Send + Sync {
-    /// The same bytes give the same policy; the error says what is wrong with them.
-    fn policy(&self, name: &Arc<str>, bytes: &ModuleBytes) -> Result<Arc<dyn Policy>, String>;
+    /// The same bytes give the same policy; the error says what is wrong with them. The first time may take a second or two, and
+    /// after that it is quick, unless very many others came in between.
+    fn policy(&self, module: &Module) -> Result<Arc<dyn Policy>, String>;
 }
 
 /// Where policies come from that are not built in.
@@ -37,9 +38,26 @@ impl Policies {
         Self { modules: Some(modules) }
     }
 
-    fn of_module(&self, name: &Arc<str>, bytes: &ModuleBytes) -> Result<Arc<dyn Policy>, String> {
+    #[must_use]
+    pub fn has_modules(&self) -> bool {
+        self.modules.is_some()
+    }
+
+    /// Sees to it that a module's policy is at hand when something is to be decided.
+    pub fn prepare(&self, module: &Module) -> Result<(), String> {
+        self.of_module(module).map(drop)
+    }
+
+    /// Whether a module could be added, as far as its bytes say. Afterwards its policy is at hand.
+    pub fn check_module(&self, name: &Arc<str>, bytes: &ModuleBytes) -> Result<(), Rejection> {
+        let invalid = |reason: String| Rejection::InvalidModule { name: name.to_string(), reason };
+        validate_size(bytes).map_err(invalid)?;
+        self.prepare(&Module::new(Arc::clone(name), bytes.clone())).map_err(invalid)
+    }
+
+    fn of_module(&self, module: &Module) -> Result<Arc<dyn Policy>, String> {
         match &self.modules {
-            Some(modules) => modules.policy(name, bytes),
+            Some(modules) => modules.policy(module),
             None => Err("this program runs no modules".to_owned()),
         }
     }
@@ -84,7 +102,7 @@ impl Policies {
         let Some(module) = state.modules.get(name) else { return Err(format!("'{name}' does not exist")) };
         match &module.disabled {
             Some(reason) => Err(format!("module '{name}' is disabled: {reason}")),
-            None => self.of_module(&module.name, &module.bytes).map_err(|why| format!("module '{name}': {why}")),
+            None => self.of_module(module).map_err(|why| format!("module '{name}': {why}")),
         }
     }
 }
@@ -92,6 +110,13 @@ impl Policies {
 impl fmt::Debug for Policies {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(if self.modules.is_some() { "Policies, with modules" } else { "Policies" })
+    }
+}
+
+fn validate_size(bytes: &ModuleBytes) -> Result<(), String> {
+    match bytes.0.len() {
+        ..=MAX_MODULE_BYTES => Ok(()),
+        size => Err(format!("it has {size} bytes, but may have {MAX_MODULE_BYTES}: build it without debug data")),
     }
 }
 
@@ -247,12 +272,7 @@ impl Draft<'_> {
         if is_reserved(name) || state.profiles.contains(name) {
             return Err(invalid("its name belongs to something else: choose another one".to_owned()));
         }
-        if bytes.0.len() > MAX_MODULE_BYTES {
-            let size = bytes.0.len();
-            return Err(invalid(format!(
-                "it has {size} bytes, but may have {MAX_MODULE_BYTES}: build it without debug data"
-            )));
-        }
+        validate_size(bytes).map_err(invalid)?;
         let module = Module::new(Arc::clone(name), bytes.clone());
         match state.modules.get(name) {
             Some(known) if known.hash == module.hash && known.disabled.is_none() => return Ok(()),
@@ -263,7 +283,7 @@ impl Draft<'_> {
             }
             None => {}
         }
-        self.policies.of_module(name, bytes).map_err(invalid)?;
+        self.policies.prepare(&module).map_err(invalid)?;
         self.events.push(Event::ModuleAdded { module: Arc::new(module) });
         Ok(())
     }

@@ -5,6 +5,7 @@ mod baselines;
 mod durability;
 mod leadership;
 mod metrics;
+mod modules;
 mod parts;
 mod snapshots;
 mod support;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{AppSpec, CommandKind, Event, ModuleBytes, Profile, ProfileScope};
+use model::{AppSpec, CommandKind, Event, Module, ModuleBytes, Profile, ProfileScope};
 use placement::{Assessment, Context, Fault, Node, Policy, Request, Score};
 use scheduler::{MAX_MODULE_BYTES, Modules, Policies, Rejection, WORK_PER_ALLOCATION};
 
@@ -183,9 +183,9 @@ impl Policy for LastUnlessBad {
 struct OneModule;
 
 impl Modules for OneModule {
-    fn policy(&self, name: &Arc<str>, bytes: &ModuleBytes) -> Result<Arc<dyn Policy>, String> {
-        match bytes.0.first() {
-            Some(1) => Ok(Arc::new(LastUnlessBad(Arc::clone(name)))),
+    fn policy(&self, module: &Module) -> Result<Arc<dyn Policy>, String> {
+        match module.bytes.0.first() {
+            Some(1) => Ok(Arc::new(LastUnlessBad(Arc::clone(&module.name)))),
             _ => Err("it is no module".to_owned()),
         }
     }
