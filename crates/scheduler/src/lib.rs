@@ -143,7 +143,7 @@ fn draft<'a>(
         CommandKind::SuppressOffers { framework } => draft.suppress_offers(*framework)?,
         CommandKind::AcknowledgeUpdates { framework, receipts } => draft.acknowledge_updates(*framework, receipts)?,
         CommandKind::KillFrameworkTask { framework, task } => draft.kill_framework_task(*framework, task)?,
-        CommandKind::DefineProfile { profile } => draft.define_profile(profile)?,
+        CommandKind::DefineProfile { profile } => draft.redefine_profile(profile)?,
         CommandKind::RemoveProfile { profile } => draft.remove_profile(profile)?,
         CommandKind::ChooseProfile { scope, profile } => draft.choose_profile(scope.as_ref(), profile.as_ref())?,
         CommandKind::ChooseShadow { profile } => draft.choose_shadow(profile.as_ref())?,

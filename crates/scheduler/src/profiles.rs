@@ -169,6 +169,29 @@ impl Draft<'_> {
         Rejection::UnknownPolicy { name: name.to_owned(), known }
     }
 
+    /// What decides for somebody must not be made into something that cannot.
+    pub(crate) fn redefine_profile(&mut self, profile: &Arc<Profile>) -> Result<(), Rejection> {
+        let state = self.state();
+        let is_changed = state.profiles.get(&*profile.name).is_some_and(|old| old != profile);
+        let users = self.users_of(&profile.name);
+        if is_changed && !users.is_empty() {
+            let disabled = |name: &str| state.modules.get(name).and_then(|module| module.disabled.as_deref());
+            let mut terms = profile.terms.iter().enumerate();
+            let unusable = terms.find_map(|(index, term)| Some((index, &term.policy, disabled(&term.policy)?)));
+            if let Some((index, module, why)) = unusable {
+                let reason = format!(
+                    "'{module}' is a disabled module ({why}), and the profile is in use by {}: add the module again, leave \
+                     it out, or choose another profile there first",
+                    users.join(", ")
+                );
+                let (name, field) = (profile.name.to_string(), format!("terms[{index}].policy"));
+                return Err(Rejection::InvalidProfile { name, field, reason });
+            }
+        }
+        self.define_profile(profile)
+    }
+
+    /// Whoever begins to lead may do so, whatever became of modules.
     pub(crate) fn define_profile(&mut self, profile: &Arc<Profile>) -> Result<(), Rejection> {
         let state = self.state();
         let invalid = |field: &str, reason: String| Rejection::InvalidProfile {
@@ -208,13 +231,18 @@ impl Draft<'_> {
     }
 
     fn refuse_in_use(&self, name: &str) -> Result<(), Rejection> {
+        let users = self.users_of(name);
+        if users.is_empty() { Ok(()) } else { Err(Rejection::ProfileInUse { name: name.to_owned(), users }) }
+    }
+
+    /// For whom a profile, policy or module decides, and the profiles that it is part of.
+    fn users_of(&self, name: &str) -> Vec<String> {
         let state = self.state();
         let cluster = (*state.header.placement_policy == *name).then(|| "the cluster".to_owned());
         let choices = state.header.profiles.users().filter(|(profile, _)| ***profile == *name).map(|(_, user)| user);
         let names_it = |profile: &&Arc<Profile>| profile.terms.iter().any(|term| *term.policy == *name);
         let profiles = state.profiles.values().filter(names_it).map(|profile| format!("profile {}", profile.name));
-        let users: Vec<String> = cluster.into_iter().chain(choices).chain(profiles).collect();
-        if users.is_empty() { Ok(()) } else { Err(Rejection::ProfileInUse { name: name.to_owned(), users }) }
+        cluster.into_iter().chain(choices).chain(profiles).collect()
     }
 
     pub(crate) fn choose_profile(

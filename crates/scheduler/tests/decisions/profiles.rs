@@ -223,6 +223,75 @@ fn a_module_that_fails_is_disabled_in_the_record_and_the_default_decides() {
     assert_eq!(place_of(&cluster, "/good-at-last").1, "mine");
 }
 
+#[test]
+fn a_profile_that_decides_is_not_made_into_one_that_cannot() {
+    let of_last = r#"{"name":"mine","terms":[{"policy":"spread"},{"policy":"last"}]}"#;
+    let of_spread = r#"{"name":"mine","terms":[{"policy":"spread"}]}"#;
+    let weighed = r#"{"name":"mine","terms":[{"policy":"last","weight":2},{"policy":"spread"}]}"#;
+    let refused = |place: usize, users: &str| {
+        Err(format!(
+            "profile 'mine': terms[{place}].policy 'last' is a disabled module (it ran out of fuel), and the profile is in use \
+             by {users}: add the module again, leave it out, or choose another profile there first"
+        ))
+    };
+    let role = || Some(ProfileScope::Role("batch".into()));
+    let shadow = CommandKind::ChooseShadow { profile: Some("mine".into()) };
+    // Who uses it while the module is disabled, what it was, what it is to become, and how many events that is.
+    let cases = [
+        (None, of_spread, of_last, Ok(1)),
+        (Some(choose("mine")), of_spread, of_last, refused(1, "the cluster")),
+        (Some(choose_for(role().expect("a role"), Some("mine"))), of_spread, weighed, refused(0, "role batch")),
+        (Some(shadow), of_spread, of_last, refused(1, "the shadow")),
+        (Some(choose("mine")), of_last, weighed, refused(0, "the cluster")),
+        (Some(choose("mine")), of_last, of_last, Ok(0)),
+        (Some(choose("mine")), of_last, of_spread, Ok(1)),
+    ];
+    for (number, (user, before, after, expected)) in cases.into_iter().enumerate() {
+        let mut cluster = cluster();
+        cluster.policies = Policies::with(Arc::new(OneModule));
+        cluster.run(add("last", vec![1])).expect("added");
+        cluster.run(define(before)).expect("defined");
+        if let Some(user) = user {
+            cluster.run(user).expect("chosen");
+        }
+        cluster.run(define(r#"{"name":"other","terms":[{"policy":"last"}]}"#)).expect("defined");
+        cluster.deploy(app("bad", 0));
+        cluster.run(choose_for(ProfileScope::App(app("bad", 0).id), Some("other"))).expect("chosen");
+        cluster.deploy(app("bad", 1));
+        assert!(
+            cluster.world.state.modules.get("last").is_some_and(|module| module.disabled.is_some()),
+            "case {number}"
+        );
+        let told = cluster.run(define(after)).map(|events| events.len()).map_err(|rejection| rejection.to_string());
+        assert_eq!(told, expected, "case {number}");
+        cluster.run(add("last", vec![1])).expect("added again");
+        cluster.run(define(after)).expect("it can decide by now");
+    }
+}
+
+/// Whatever became of its modules, somebody has to lead.
+#[test]
+fn a_master_begins_to_lead_with_a_profile_whose_module_is_disabled() {
+    let mut cluster = cluster();
+    cluster.policies = Policies::with(Arc::new(OneModule));
+    cluster.run(add("last", vec![1])).expect("added");
+    cluster.run(define(r#"{"name":"mine","terms":[{"policy":"last"}]}"#)).expect("defined");
+    cluster.run(choose("mine")).expect("chosen");
+    cluster.deploy(app("bad", 1));
+    let profile: Profile =
+        serde_json::from_str(r#"{"name":"mine","terms":[{"policy":"last"},{"policy":"fgd"}]}"#).expect("a profile");
+    let start = CommandKind::StartEpoch {
+        cluster: model::ClusterId::new("test"),
+        leader: "m2".to_owned(),
+        addresses: None,
+        placement_policy: Some("mine".to_owned()),
+        profile: Some(Arc::new(profile)),
+    };
+    cluster.run(start).expect("an epoch starts");
+    cluster.deploy(app("good", 1));
+    assert_eq!(place_of(&cluster, "/good").1, "best-fit");
+}
+
 fn launched(events: &[Event]) -> usize {
     events.iter().filter(|event| matches!(event, Event::TaskLaunched { .. })).count()
 }
