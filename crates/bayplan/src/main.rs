@@ -13,6 +13,7 @@ mod node;
 mod output;
 mod packing;
 mod past;
+mod profiles;
 mod progress;
 mod render;
 mod simulate;

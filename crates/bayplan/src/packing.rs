@@ -10,12 +10,15 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use placement::ReadyProfile;
+use state::State;
 use trace::{Run, Trace};
 
-use crate::cli::placement::{Simulate, parse_policy};
+use crate::cli::placement::Simulate;
 use crate::cli::{ColorWhen, Global};
 use crate::failure::Failure;
+use crate::modules;
 use crate::output::{Output, ResultFile, note};
+use crate::profiles::resolve_all;
 use crate::render::packing::{chart, document, table};
 use input::Input;
 
@@ -34,10 +37,8 @@ pub(crate) struct Packed {
 pub(crate) fn run(args: &Simulate, global: &Global) -> Result<(), Failure> {
     let mut out = Output::new(global.color, global.json);
     let input = Input::read(args)?;
-    let policies: Vec<ReadyProfile> = match args.policy.as_slice() {
-        [] => placement::POLICIES.iter().filter_map(|(name, _)| ReadyProfile::built_in(name)).collect(),
-        named => named.iter().map(|name| ready(name)).collect::<Result<_, _>>()?,
-    };
+    // Without a log there are no other modules and profiles than those in files.
+    let policies = resolve_all(&args.policy, &modules::policies()?, &State::default())?;
     let svg = args.svg.as_deref().map(|path| ResultFile::create("--svg", path)).transpose()?;
     let placements = args.placements.as_deref().map(|path| ResultFile::create("--placements", path)).transpose()?;
     let packed = pack(args, &input, &policies, global.color);
@@ -48,10 +49,6 @@ pub(crate) fn run(args: &Simulate, global: &Global) -> Result<(), Failure> {
         file.write(&steps(&packed, &input))?;
     }
     if out.is_json() { out.document(&document(&packed)) } else { out.text(&table(&packed, out.width())) }
-}
-
-fn ready(name: &str) -> Result<ReadyProfile, Failure> {
-    parse_policy(name).map_err(|why| Failure::Usage(format!("--policy {name}: {why}")))
 }
 
 /// In the order of policies, and then of seeds.

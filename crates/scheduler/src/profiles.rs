@@ -71,11 +71,16 @@ impl Policies {
                 None => Ok(ReadyProfile::of_policy(name.into(), self.policy(state, name)?)),
             };
         };
+        self.defined(state, profile)
+    }
+
+    /// A profile that need not be the state's own, of policies that are built in and of the state's modules.
+    pub fn defined(&self, state: &State, profile: &Profile) -> Result<ReadyProfile, String> {
         for term in &profile.terms {
             self.policy(state, &term.policy)?;
         }
         let ready = ReadyProfile::of(profile, |name| self.policy(state, name).ok());
-        ready.ok_or_else(|| format!("profile '{name}' has no terms"))
+        ready.ok_or_else(|| format!("profile '{}' has no terms", profile.name))
     }
 
     /// What decides for an app: its own profile, or its role's, or the cluster's; where that cannot, or names a module that is

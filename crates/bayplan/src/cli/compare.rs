@@ -13,9 +13,11 @@ use super::past::ReplayLog;
 Examples:
   bayplan placement compare best-fit fgd --log /var/lib/bayplan/master
   bayplan placement compare best-fit examples/profiles/packed.json --log history.log --json
+  bayplan placement compare best-fit mine.wasm --log history.log
   bayplan placement compare spread mine --log nats://127.0.0.1:4222 --cluster shop")]
 pub(crate) struct Compare {
-    /// A policy, a profile or a module, as the log defines it; or a file with a profile or a module
+    /// A policy, a profile or a module, as the log defines it; or a file with a profile (.json, or any with a slash) or a
+    /// module (.wasm)
     #[arg(value_name = "A")]
     pub(crate) a: String,
 

@@ -1,13 +1,11 @@
 //! `bayplan placement …`
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::builder::{BoolishValueParser, RangedU64ValueParser};
 use clap::{ArgGroup, Args, Subcommand};
-use placement::{POLICIES, PROFILES, ReadyProfile, validate_profile};
 
 use super::past::{LogSource, PastArgs, parse_source};
-use crate::commands::placement::{is_file, read_profile};
 
 /// How an agent is chosen for a task: look at it, choose it, try it
 #[derive(Debug, Subcommand)]
@@ -240,28 +238,6 @@ fn parse_seeds(text: &str) -> Result<Seeds, String> {
         }
     }
     Ok(Seeds(seeds))
-}
-
-fn module_file(name: &str) -> Option<&Path> {
-    Some(Path::new(name)).filter(|path| path.extension().is_some_and(|extension| extension == "wasm"))
-}
-
-pub(crate) fn parse_policy(name: &str) -> Result<ReadyProfile, String> {
-    if module_file(name).is_none() && is_file(name) {
-        let profile = read_profile(name.as_ref()).map_err(|failure| failure.to_string())?;
-        validate_profile(&profile, |name| placement::by_name(name).is_some()).map_err(|error| error.to_string())?;
-        return ReadyProfile::of(&profile, placement::by_name).ok_or_else(|| "it has no terms".to_owned());
-    }
-    if let Some(file) = module_file(name) {
-        let bytes = std::fs::read(file).map_err(|error| error.to_string())?;
-        let stem = file.file_stem().and_then(|stem| stem.to_str()).unwrap_or(name);
-        let policy = crate::modules::policy(stem, &bytes).map_err(|error| error.to_string())?;
-        return Ok(ReadyProfile::of_policy(stem.into(), policy));
-    }
-    ReadyProfile::built_in(name).ok_or_else(|| {
-        let known: Vec<&str> = POLICIES.iter().chain(PROFILES).map(|(name, _)| *name).collect();
-        format!("there is no policy of that name; there are {}", known.join(", "))
-    })
 }
 
 #[cfg(test)]

@@ -12,11 +12,10 @@ use state::State;
 
 use super::Session;
 use super::log::bar::Bar;
-use super::placement::is_file;
 use crate::cli::compare::Compare;
-use crate::cli::placement::parse_policy;
 use crate::failure::Failure;
 use crate::past::{PastLog, PastRecords};
+use crate::profiles::resolve;
 use crate::{modules, render};
 
 /// What the two came to.
@@ -77,10 +76,9 @@ pub(super) async fn run(session: &mut Session, wish: Compare) -> Result<(), Fail
     session.out.text(&text)
 }
 
-/// As the log defines it at its end, or as a file does.
-pub(super) fn profile(policies: &Policies, state: &State, name: &str) -> Result<ReadyProfile, Failure> {
-    let ready = if is_file(name) { parse_policy(name) } else { policies.profile(state, name) };
-    ready.map_err(|why| Failure::Usage(format!("{name}: {why}")))
+/// As the log defines it at its end, or as a file does, of the modules that the log has then.
+fn profile(policies: &Policies, state: &State, name: &str) -> Result<ReadyProfile, Failure> {
+    resolve(name, policies, state).map_err(|why| Failure::Usage(format!("{name}: {why}")))
 }
 
 async fn follow(log: &PastLog, profiles: &[ReadyProfile; 2]) -> Result<Comparison, Failure> {

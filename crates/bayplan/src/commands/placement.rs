@@ -1,7 +1,5 @@
 //! `bayplan placement …`, as far as it asks a cluster.
 
-use std::path::Path;
-
 use model::Profile;
 use protocol::operator::{
     Changed, MODULES_PATH, POLICIES_PATH, PROFILES_PATH, PolicyList, SHADOW_PATH, ShadowView, USE_PROFILE_PATH,
@@ -14,6 +12,7 @@ use super::{Session, look};
 use crate::cli::placement::{Add, Placement, ShadowOf, Use};
 use crate::client::{Body, Call};
 use crate::failure::Failure;
+use crate::profiles::{is_file, read_profile};
 use crate::render;
 
 pub(super) async fn run(session: &mut Session, command: Placement) -> Result<(), Failure> {
@@ -34,17 +33,6 @@ pub(super) async fn run(session: &mut Session, command: Placement) -> Result<(),
         Placement::Compare(wish) => super::compare::run(session, *wish).await,
         Placement::Simulate(wish) => super::trial::run(session, &wish).await,
     }
-}
-
-/// Whether a profile is named by the file that defines it.
-pub(crate) fn is_file(profile: &str) -> bool {
-    profile.contains('/') || Path::new(profile).extension().is_some_and(|extension| extension == "json")
-}
-
-pub(crate) fn read_profile(file: &Path) -> Result<Profile, Failure> {
-    let wrong = |why: String| Failure::Usage(format!("{}: {why}", file.display()));
-    let text = std::fs::read_to_string(file).map_err(|error| wrong(error.to_string()))?;
-    serde_json::from_str(&text).map_err(|error| wrong(format!("is no profile: {error}")))
 }
 
 async fn choose(session: &mut Session, wish: Use) -> Result<(), Failure> {

@@ -12,13 +12,14 @@ use scheduler::{ShadowCounts, Trial, TrialPoint};
 use state::State;
 
 use super::Session;
-use super::compare::{faulty, profile, records};
+use super::compare::{faulty, records};
 use crate::cli::past::ReplayLog;
 use crate::cli::placement::Simulate;
 use crate::failure::Failure;
 use crate::modules;
 use crate::output::ResultFile;
 use crate::past::PastLog;
+use crate::profiles::resolve_all;
 use crate::render::trial::{chart, document, table};
 
 /// So many records wait at most for policies that are slower than reading.
@@ -41,11 +42,7 @@ pub(super) async fn run(session: &mut Session, wish: &Simulate) -> Result<(), Fa
     let (log, cluster) = (log.clone(), wish.cluster.clone());
     let log = PastLog::open(&ReplayLog { log, cluster, no_cache: false }).await?;
     let end = log.open_at_end().await?.into_state();
-    let policies = modules::policies()?;
-    let profiles: Vec<ReadyProfile> = match wish.policy.as_slice() {
-        [] => placement::POLICIES.iter().filter_map(|(name, _)| ReadyProfile::built_in(name)).collect(),
-        named => named.iter().map(|name| profile(&policies, &end, name)).collect::<Result<_, _>>()?,
-    };
+    let profiles = resolve_all(&wish.policy, &modules::policies()?, &end)?;
     drop(end);
     let svg = wish.svg.as_deref().map(|path| ResultFile::create("--svg", path)).transpose()?;
     let placements = wish.placements.as_deref().map(|path| ResultFile::create("--placements", path)).transpose()?;

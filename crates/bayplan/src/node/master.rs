@@ -21,9 +21,9 @@ use super::{folder, metrics, signals, stream};
 use crate::cli::Global;
 use crate::cli::cluster::{Master, MasterListen, MasterSettings};
 use crate::cli::log::LogArgs;
-use crate::commands::placement::{is_file, read_profile};
 use crate::failure::Failure;
 use crate::modules;
+use crate::profiles::{is_file, read_profile};
 use crate::token::Token;
 
 const FORCED: &str = "Ended at once. Everything that was acknowledged is in the log.";
