@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use agent::containerizer::{Containerizer, Launch};
 use futures_util::{StreamExt, stream};
-use model::{AgentId, AppVersion, ClusterId, Container, Invocation, Resources, Scalar, TaskId};
+use model::{AgentId, AppVersion, ClusterId, Container, GpuSlots, Invocation, Resources, Scalar, TaskId};
 use protocol::agent::{AgentIdentity, TaskOwner, TaskSpec};
 
 use crate::AT_ONCE;
@@ -29,6 +29,7 @@ pub(crate) fn launch(folder: &Path, name: &str, command: &str, container: Option
             kill_grace_ms: 1_000,
         },
         host_ports: Vec::new(),
+        gpu_slots: GpuSlots::none(),
         sandbox,
         hostname: "localhost".to_owned(),
     }

@@ -10,6 +10,7 @@ mod explain;
 mod failover;
 mod frameworks;
 mod full_disk;
+mod gpus;
 mod harness;
 mod large_records;
 mod log_commands;

@@ -32,7 +32,27 @@ pub(crate) fn of_task(launch: &Launch, sandbox: &Path) -> BTreeMap<String, Strin
             env.insert("MESOS_SLAVE_ID".to_owned(), launch.identity.agent.to_string());
         }
     }
+    env.extend(gpus(launch));
     env
+}
+
+/// Which GPUs it has, by the places at which the driver's tools list them. CUDA counts the fastest first unless it is told otherwise. In
+/// a container there are no others, and they are counted from 0.
+fn gpus(launch: &Launch) -> Vec<(String, String)> {
+    let Some(places) = gpu_places(launch) else { return Vec::new() };
+    let places = places.join(",");
+    let mut variables = vec![("NVIDIA_VISIBLE_DEVICES".to_owned(), places.clone())];
+    if launch.spec.container.is_none() {
+        variables.push(("CUDA_DEVICE_ORDER".to_owned(), "PCI_BUS_ID".to_owned()));
+        variables.push(("CUDA_VISIBLE_DEVICES".to_owned(), places));
+    }
+    variables
+}
+
+/// The places of the task's GPUs among those of the machine; None when it has none, or nobody said which.
+pub(crate) fn gpu_places(launch: &Launch) -> Option<Vec<String>> {
+    let places = launch.gpu_slots.iter().map(|slot| slot.gpu.to_string());
+    (!launch.gpu_slots.is_empty()).then(|| places.collect())
 }
 
 /// What Marathon sets. A framework sets such variables itself, or others.
@@ -91,7 +111,7 @@ fn version_name(at_ms: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use model::{PortProtocol, Timestamp};
+    use model::{DockerContainer, GpuSlot, GpuSlots, Network, PortProtocol, Scalar, Timestamp, WHOLE_GPU};
 
     use super::*;
     use crate::containerizer::fake::tests::launch;
@@ -133,6 +153,35 @@ mod tests {
             assert_eq!(env.get(name).map(String::as_str), Some(value), "{name}");
         }
     }
+
+    #[test]
+    fn a_task_finds_its_gpus_unless_nobody_said_which() {
+        let mut launch = launch("t.1", "true");
+        launch.spec.resources.gpus = Scalar(1_500);
+        launch.spec.env = [("CUDA_VISIBLE_DEVICES", "7"), ("NVIDIA_VISIBLE_DEVICES", "all")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into();
+        let told = |launch: &Launch| {
+            let env = of_task(launch, Path::new("/s"));
+            ["CUDA_DEVICE_ORDER", "CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES"]
+                .map(|name| env.get(name).cloned().unwrap_or_default())
+        };
+        assert_eq!(told(&launch), ["", "7", "all"], "from before GPUs were told apart");
+        let slots = [GpuSlot { gpu: 1, share: WHOLE_GPU }, GpuSlot { gpu: 3, share: Scalar(500) }];
+        launch.gpu_slots = GpuSlots::new(slots);
+        assert_eq!(told(&launch), ["PCI_BUS_ID", "1,3", "1,3"]);
+        launch.spec.env.clear();
+        launch.spec.container = Some(Container::Docker(DockerContainer {
+            image: "cuda".to_owned(),
+            network: Network::Host,
+            privileged: false,
+            force_pull: false,
+            parameters: Vec::new(),
+            volumes: Vec::new(),
+        }));
+        assert_eq!(told(&launch), ["", "", "1,3"], "inside, they are 0 and 1");
+    }
+
     #[test]
     fn a_framework_sets_its_own_variables_and_finds_its_own_id() {
         let mut launch = launch("F3.O7.mine", "true");

@@ -374,8 +374,8 @@ impl Node {
         let hostname = self.description.borrow().hostname.clone();
         tracing::info!(task = %task.id, kind = kind.name(), "starting");
         let sandbox = self.sandboxes.path(&task.id);
-        let (spec, host_ports) = (TaskSpec::clone(&task.spec), task.host_ports);
-        let launch = Launch { task: task.id.clone(), identity, spec, host_ports, sandbox, hostname };
+        let (spec, host_ports, gpu_slots) = (TaskSpec::clone(&task.spec), task.host_ports, task.gpu_slots);
+        let launch = Launch { task: task.id.clone(), identity, spec, host_ports, gpu_slots, sandbox, hostname };
         if let Some(runner) = self.runner(&task.id, kind, stop) {
             self.tasks.spawn(runner.start(launch, Arc::clone(&self.sandboxes), permits));
         }

@@ -147,8 +147,8 @@ mod tests {
     use std::sync::Arc;
 
     use model::{
-        AgentId, AppId, AppVersion, ClusterId, Epoch, Invocation, KillReason, Resources, Seq, StatusUpdate, Timestamp,
-        UpdateId,
+        AgentId, AppId, AppVersion, ClusterId, Epoch, GpuSlots, Invocation, KillReason, Resources, Seq, StatusUpdate,
+        Timestamp, UpdateId,
     };
     use protocol::agent::{AgentIdentity, Mark, TaskOwner};
 
@@ -193,7 +193,14 @@ mod tests {
             kill_grace_ms: 70,
         };
         let kill = kill_grace_ms.map(|grace_ms| Kill { reason: KillReason::UserRequest, grace_ms });
-        DesiredTask { id: TaskId::new(id), state, kill, spec: Arc::new(spec), host_ports: Vec::new() }
+        DesiredTask {
+            id: TaskId::new(id),
+            state,
+            kill,
+            spec: Arc::new(spec),
+            host_ports: Vec::new(),
+            gpu_slots: GpuSlots::none(),
+        }
     }
 
     /// The step for a list that holds everything the ledger knows, as the log has it, and `more` in its place.

@@ -11,7 +11,7 @@ use axum::extract::State;
 use axum::routing::post;
 use axum::{Json, Router};
 use model::{
-    AgentId, AppId, AppVersion, ClusterId, Epoch, Invocation, Resources, Seq, StatusUpdate, TaskId, TaskState,
+    AgentId, AppId, AppVersion, ClusterId, Epoch, GpuSlots, Invocation, Resources, Seq, StatusUpdate, TaskId, TaskState,
 };
 use protocol::agent::{
     Acknowledgement, AgentEvent, AgentIdentity, Desired, DesiredTask, Mark, STATUS_PATH, SUBSCRIBE_PATH, StatusReport,
@@ -119,7 +119,7 @@ fn task(id: &str, command: &str) -> DesiredTask {
         kill_grace_ms: 100,
     };
     let (id, state) = (TaskId::new(id), TaskState::Staging);
-    DesiredTask { id, state, kill: None, spec: Arc::new(spec), host_ports: Vec::new() }
+    DesiredTask { id, state, kill: None, spec: Arc::new(spec), host_ports: Vec::new(), gpu_slots: GpuSlots::none() }
 }
 
 /// The list that launches a task may be on its way while the start of another one is acknowledged with a later mark. No

@@ -109,14 +109,14 @@ mod tests {
             ("random-of-2", "random-of-2"),
             ("keep", "keep"),
             ("mine", "mine"),
-            (&of_module, "other"),
-            (&module, "fullest"),
+            (of_module.as_str(), "other"),
+            (module.as_str(), "fullest"),
         ] {
             assert_eq!(name_of(wish, &state).as_deref(), Ok(name), "{wish}");
         }
         // Where there is no log, its modules are not known, but those in files are.
         let nothing = State::default();
-        for wish in ["keep", "mine", &of_module, &of_nothing, "gone.wasm", "gone.json"] {
+        for wish in ["keep", "mine", of_module.as_str(), of_nothing.as_str(), "gone.wasm", "gone.json"] {
             assert!(name_of(wish, &nothing).is_err(), "{wish}");
         }
         assert_eq!(name_of(&module, &nothing).as_deref(), Ok("fullest"));

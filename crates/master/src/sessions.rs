@@ -268,6 +268,7 @@ fn desired(state: &State, agent: AgentId) -> Desired {
             kill: task.kill.map(|kill| Kill { reason: kill.reason, grace_ms: spec.kill_grace_ms }),
             spec,
             host_ports: task.host_ports.clone(),
+            gpu_slots: task.resources.gpu_slots.clone(),
         })
     });
     let tasks = tasks.collect();

@@ -14,8 +14,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use model::{
-    AgentDescription, AgentId, AppId, AppSpec, AppVersion, ClusterId, Container, Epoch, Invocation, KillReason,
-    PortRanges, PortSpec, Resources, Seq, StatusUpdate, TaskId, TaskInfo, TaskState, UpdateId,
+    AgentDescription, AgentId, AppId, AppSpec, AppVersion, ClusterId, Container, Epoch, GpuSlots, Invocation,
+    KillReason, PortRanges, PortSpec, Resources, Seq, StatusUpdate, TaskId, TaskInfo, TaskState, UpdateId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -85,6 +85,8 @@ pub struct DesiredTask {
     pub spec: Arc<TaskSpec>,
     /// In the order of the spec's ports.
     pub host_ports: Vec<u16>,
+    /// Which of the agent's GPUs it has, and how much of each. Nothing for a task from before GPUs were told apart.
+    pub gpu_slots: GpuSlots,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -124,7 +126,7 @@ pub struct TaskSpec {
     pub env: BTreeMap<String, String>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
-    /// Without ports: these are the task's.
+    /// Without ports and GPUs by their places: these are the task's.
     pub resources: Resources,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ports: Vec<PortSpec>,
@@ -157,7 +159,7 @@ impl TaskSpec {
             user: info.user.clone(),
             env: info.env.clone(),
             labels: info.labels.clone(),
-            resources: Resources { ports: PortRanges::default(), ..resources.clone() },
+            resources: Resources { ports: PortRanges::default(), gpu_slots: GpuSlots::none(), ..resources.clone() },
             ports: info.ports.clone(),
             kill_grace_ms: info.kill_grace_ms,
         }

@@ -119,10 +119,14 @@ impl Cluster {
 
     /// An agent, without Docker.
     pub(crate) fn join(&self, hostname: &str, ports: &str, extra: &[&str]) -> Node {
+        self.join_with(hostname, &format!("cpus:4;mem:4000;ports:[{ports}]"), extra)
+    }
+
+    /// The same with these resources.
+    pub(crate) fn join_with(&self, hostname: &str, resources: &str, extra: &[&str]) -> Node {
         let (folder, listen, master) = (self.path(hostname), address(free_port()), self.operator_url());
-        let resources = format!("cpus:4;mem:4000;ports:[{ports}]");
         let arguments = ["agent", "--master", &master, "--work-dir", &folder, "--listen", &listen, "--docker", "off"];
-        let more = ["--hostname", hostname, "--resources", &resources];
+        let more = ["--hostname", hostname, "--resources", resources];
         self.spawn(hostname, &[&arguments[..], &more, extra].concat())
     }
 

@@ -9,7 +9,9 @@ use bollard::Docker;
 use bollard::models::ContainerCreateBody;
 use bollard::query_parameters::{CreateContainerOptionsBuilder, CreateImageOptionsBuilder};
 use futures_util::StreamExt;
-use model::{Container, DockerContainer, ExitStatus, Invocation, Network, StatusReason, TaskId};
+use model::{
+    Container, DockerContainer, ExitStatus, GpuSlot, GpuSlots, Invocation, Network, StatusReason, TaskId, WHOLE_GPU,
+};
 
 use super::docker::DockerContainerizer;
 use super::fake::FakeContainerizer;
@@ -194,6 +196,19 @@ async fn the_process_one_conforms() {
         let sandboxes = tempfile::tempdir().expect("a folder");
         conforms(&Subject { name: "process", open: Box::new(open), sandboxes, adapt: |_| {} }).await;
     }
+}
+
+#[tokio::test]
+async fn a_plain_process_finds_its_gpus() {
+    let runs = tempfile::tempdir().expect("a folder");
+    let sandboxes = tempfile::tempdir().expect("a folder");
+    let containerizer = ProcessContainerizer::new(runs.path().to_owned(), Some(supervisor()), None);
+    let mut launch = launch("gpus", "echo $CUDA_DEVICE_ORDER $CUDA_VISIBLE_DEVICES $NVIDIA_VISIBLE_DEVICES");
+    launch.sandbox = sandboxes.path().to_owned();
+    launch.gpu_slots = GpuSlots::new([1, 3].map(|gpu| GpuSlot { gpu, share: WHOLE_GPU }));
+    containerizer.launch(&launch).await.expect("launched");
+    assert_eq!(ended(&containerizer, &launch.task).await, exited(ExitStatus::Code(0)));
+    said(&launch, "PCI_BUS_ID 1,3 1,3\n").await;
 }
 
 /// True when the tests that need a Docker engine must run; says so loudly when they do not.

@@ -194,7 +194,7 @@ async fn pretend(script: Script, task: watch::Sender<Fake>) {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use model::{AgentId, AppId, AppVersion, ClusterId, Resources, Scalar};
+    use model::{AgentId, AppId, AppVersion, ClusterId, GpuSlots, Resources, Scalar};
     use protocol::agent::{AgentIdentity, TaskOwner, TaskSpec};
 
     use super::*;
@@ -217,6 +217,7 @@ pub(crate) mod tests {
             identity: AgentIdentity { cluster: ClusterId::new("c"), agent: AgentId(0) },
             spec,
             host_ports: Vec::new(),
+            gpu_slots: GpuSlots::none(),
             sandbox: "/nonexistent".into(),
             hostname: "host-1".to_owned(),
         }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use model::{ExitStatus, StatusReason, TaskId};
+use model::{ExitStatus, GpuSlots, StatusReason, TaskId};
 use protocol::agent::{AgentIdentity, TaskSpec};
 
 pub(crate) mod cgroup;
@@ -75,6 +75,8 @@ pub struct Launch {
     pub spec: TaskSpec,
     /// In the order of the spec's ports.
     pub host_ports: Vec<u16>,
+    /// Which of the agent's GPUs it has.
+    pub gpu_slots: GpuSlots,
     /// The task's own folder; it exists.
     pub sandbox: PathBuf,
     /// The agent's host name, for the task's environment.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use bollard::models::{
-    ContainerCreateBody, DeviceMapping, HostConfig, HostConfigLogConfig, PortBinding, ResourcesUlimits,
+    ContainerCreateBody, DeviceMapping, DeviceRequest, HostConfig, HostConfigLogConfig, PortBinding, ResourcesUlimits,
 };
 use model::engine_option::{self, EngineOption};
 use model::{DockerContainer, Invocation, Network, PortProtocol, VolumeMode};
@@ -40,6 +40,7 @@ pub(super) fn container_body(
         network_mode: Some(network_mode(docker.network).to_owned()),
         binds: Some(binds(launch, docker)),
         privileged: docker.privileged.then_some(true),
+        device_requests: gpus(launch),
         ..HostConfig::default()
     };
     let mut body = ContainerCreateBody {
@@ -79,6 +80,18 @@ const fn network_mode(network: Network) -> &'static str {
         Network::Host => "host",
         Network::Bridge => "bridge",
     }
+}
+
+/// As `docker run --gpus '"device=0,2"'` asks for them.
+fn gpus(launch: &Launch) -> Option<Vec<DeviceRequest>> {
+    let device_ids = Some(environment::gpu_places(launch)?);
+    let capabilities = Some(vec![vec!["gpu".to_owned()]]);
+    Some(vec![DeviceRequest {
+        driver: Some("nvidia".to_owned()),
+        device_ids,
+        capabilities,
+        ..DeviceRequest::default()
+    }])
 }
 
 fn binds(launch: &Launch, docker: &DockerContainer) -> Vec<String> {
@@ -229,7 +242,7 @@ const fn no_log_config() -> HostConfigLogConfig {
 
 #[cfg(test)]
 mod tests {
-    use model::{Container, Parameter, PortSpec, Resources, Scalar, Volume};
+    use model::{Container, GpuSlot, GpuSlots, Parameter, PortSpec, Resources, Scalar, Volume, WHOLE_GPU};
     use serde_json::{Value, json};
 
     use super::*;
@@ -310,6 +323,20 @@ mod tests {
         let on_host = request(&launch, &docker(Network::Host));
         assert_eq!(on_host["HostConfig"]["NetworkMode"], "host");
         assert_eq!(on_host["HostConfig"]["PortBindings"], Value::Null);
+    }
+
+    #[test]
+    fn a_container_gets_the_gpus_that_it_was_given_and_no_others() {
+        let mut launch = launch("t", "true");
+        assert_eq!(request(&launch, &docker(Network::Host))["HostConfig"]["DeviceRequests"], Value::Null);
+        launch.spec.resources.gpus = Scalar(2_000);
+        launch.gpu_slots = GpuSlots::new([0, 2].map(|gpu| GpuSlot { gpu, share: WHOLE_GPU }));
+        let sent = request(&launch, &docker(Network::Host));
+        let wanted = json!([{"Driver": "nvidia", "DeviceIDs": ["0", "2"], "Capabilities": [["gpu"]]}]);
+        assert_eq!(sent["HostConfig"]["DeviceRequests"], wanted);
+        let env = sent["Env"].as_array().expect("variables");
+        assert!(env.contains(&json!("NVIDIA_VISIBLE_DEVICES=0,2")), "{env:?}");
+        assert!(!env.iter().any(|variable| variable.as_str().is_some_and(|text| text.starts_with("CUDA_"))), "{env:?}");
     }
 
     /// One value for each option that exists, and where it must arrive.
