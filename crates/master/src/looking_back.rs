@@ -17,7 +17,6 @@ use crate::peers::Peers;
 use crate::reads::Reads;
 use crate::role::Door;
 use crate::sessions::Sessions;
-use crate::shadowing::Shadowing;
 use crate::stream::RecordStreams;
 use crate::tasks::Tasks;
 
@@ -67,7 +66,7 @@ fn of_past(
         inbox_limit: config.inbox_limit,
         leader_silence: None,
         peers: Arc::new(Peers::new(System.random())),
-        reads: Arc::new(Reads::new(state, tip, position, None, Shadowing::off())),
+        reads: Arc::new(Reads::new(state, tip, position, None, None)),
         sessions: Arc::new(Sessions::new(&config)),
         streams,
         explaining,

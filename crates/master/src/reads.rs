@@ -26,12 +26,19 @@ pub(crate) struct Reads {
 }
 
 impl Reads {
-    /// Of a state that ends with `tip`, in the message at `position`.
-    pub(crate) fn new(mut state: State, tip: Tip, position: Position, feed: Option<Feed>, policies: &Policies) -> Self {
+    /// Of a state that ends with `tip`, in the message at `position`. Without policies, nothing is decided beside it.
+    pub(crate) fn new(
+        mut state: State,
+        tip: Tip,
+        position: Position,
+        feed: Option<Feed>,
+        policies: Option<&Policies>,
+    ) -> Self {
         state.track_changes(feed.is_some());
         let seq = watch::Sender::new(state.seq);
         let end = Mutex::new((tip, position));
-        let (shadowing, preparing) = (Shadowing::new(policies.clone()), Preparing::new(policies.clone()));
+        let shadowing = policies.map_or_else(Shadowing::off, |policies| Shadowing::new(policies.clone()));
+        let preparing = Preparing::new(policies.cloned().unwrap_or_default());
         preparing.begin(&state);
         shadowing.tell(&[], &state);
         Self { state: RwLock::new(state), end, seq, writable: Mutex::new(Ok(())), feed, shadowing, preparing }

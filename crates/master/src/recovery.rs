@@ -120,7 +120,7 @@ pub async fn start<L: EventLog>(log: Arc<L>, config: Config) -> Result<(Handle, 
     let feed = kept.and_then(|kept| Feed::start(kept, &mut state, tip, tip_at));
     let checkpoints = Kept { snapshot: config.snapshot.as_ref().map(|kept| kept.folder.clone()), cache: None };
     let (tasks, guard) = Tasks::new();
-    let reads = Arc::new(Reads::new(state, tip, tip_at, feed, &config.policies));
+    let reads = Arc::new(Reads::new(state, tip, tip_at, feed, Some(&config.policies)));
     let sessions = Arc::new(Sessions::new(&config));
     let peers = Arc::new(Peers::new(environment.random()));
     let (stop_sender, stop) = watch::channel(false);
