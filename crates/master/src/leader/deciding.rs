@@ -54,7 +54,7 @@ impl<L: EventLog> Leader<L> {
         match self.decide(principal, kind, next) {
             Ok(Decided::Recorded(record)) => next.answer_with_record(reply, record),
             Ok(Decided::NothingToDo | Decided::Unfinished) => {
-                next.answer_without_record(reply, self.tip.seq, self.tip.epoch)
+                next.answer_without_record(reply, self.tip.seq, self.tip.epoch);
             }
             Ok(Decided::NoRoom(command)) => {
                 let Command { principal, kind, .. } = *command;
