@@ -97,7 +97,12 @@ async fn answer(State(looking_back): State<LookingBack>, request: Request, next:
         }
     };
     match moment {
-        Ok(moment) => moment.router.oneshot(request).await.into_response(),
+        Ok(moment) => {
+            // What the present routes found in its path would be found once more.
+            let (mut parts, body) = request.into_parts();
+            parts.extensions.clear();
+            moment.router.oneshot(Request::from_parts(parts, body)).await.into_response()
+        }
         Err(error) => error.into_response(),
     }
 }

@@ -93,7 +93,7 @@ async fn fill(place: &NewPlace, from: &Path, pass_epochs: Option<u64>, session: 
 async fn on<L: EventLog>(log: &L, command: Log, session: &mut Session) -> Result<(), Failure> {
     match command {
         Log::Info(info) => info::run(log, snapshot_folder(&info.place).as_deref(), session).await,
-        Log::Verify(_) => verify::run(log, verify::CHECK_EVERY, &mut session.out).await,
+        Log::Verify(_) => verify::run(log, verify::CHECK_EVERY, || Ok(()), &mut session.out).await,
         Log::Export(export) => transfer::export(log, &export.to, session).await,
         Log::Backup(backup) => transfer::backup(log, &backup.to, backup.upto.map(Position), session).await,
         Log::Trim(trim) => self::trim(log, &trim, session).await,

@@ -15,8 +15,7 @@ pub(crate) async fn run(command: Replay, global: Global) -> Result<(), Failure> 
         Replay::Info(Info { log }) => info::run(&PastLog::open(&log).await?, &mut out).await,
         Replay::Verify(Verify { check_every, log }) => {
             let log = PastLog::open(&log).await?;
-            log.check_file()?;
-            verify::run(log.log().as_ref(), check_every, &mut out).await
+            verify::run(log.log().as_ref(), check_every, || log.check_file(), &mut out).await
         }
     }
 }

@@ -25,6 +25,7 @@ const HEAD_BYTES: u64 = 17;
 const READ_AHEAD_BYTES: usize = 256 << 10;
 /// What a reader hands out at a time: at most this many messages, and no further one after this many bytes.
 const CHUNK_MESSAGES: usize = 256;
+const FIRST_CHUNK_MESSAGES: usize = 8;
 const CHUNK_BYTES: usize = 1 << 20;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -134,6 +135,8 @@ pub(crate) struct Reader {
     wanted: (Position, Position),
     /// What comes next, when something good was handed out before it.
     failed: Option<ReadError>,
+    /// How many the next chunk may have: whoever looks for something reads little of what is there.
+    chunk_messages: usize,
 }
 
 impl Reader {
@@ -149,6 +152,7 @@ impl Reader {
             last: Position(0),
             wanted: (Position(0), Position(u64::MAX)),
             failed: None,
+            chunk_messages: FIRST_CHUNK_MESSAGES,
         };
         let magic = reader.take(MAGIC.len()).ok().filter(|magic| magic == MAGIC);
         ensure!(magic.is_some(), "{} {NO_FILE}", path.display());
@@ -176,6 +180,7 @@ impl Reader {
             last: Position(from.0.saturating_sub(1)),
             wanted: (from, last),
             failed: None,
+            chunk_messages: FIRST_CHUNK_MESSAGES,
         })
     }
 
@@ -255,7 +260,9 @@ impl Source for Reader {
     fn next_chunk(&mut self) -> NextChunk<'_> {
         Box::pin(async {
             let (mut chunk, mut bytes) = (Vec::new(), 0);
-            while chunk.len() < CHUNK_MESSAGES && bytes < CHUNK_BYTES {
+            let most = self.chunk_messages;
+            self.chunk_messages = (2 * most).min(CHUNK_MESSAGES);
+            while chunk.len() < most && bytes < CHUNK_BYTES {
                 match self.message() {
                     Some(Ok(message)) => {
                         bytes += message.content.size_bytes();

@@ -50,7 +50,13 @@ async fn log_end<L: EventLog>(log: &L) -> Result<Position, Unsound> {
     Ok(log.bounds().await.map_err(failed).map_err(Unsound::Failed)?.last)
 }
 
-pub(crate) async fn run<L: EventLog>(log: &L, check_every: u64, out: &mut Output) -> Result<(), Failure> {
+/// `last` is checked when all records are sound: what it says names none.
+pub(crate) async fn run<L: EventLog>(
+    log: &L,
+    check_every: u64,
+    last: impl FnOnce() -> Result<(), Failure>,
+    out: &mut Output,
+) -> Result<(), Failure> {
     let bounds = log.bounds().await.map_err(failed)?;
     let mut expected = Expected { check_every, ..Expected::default() };
     let baselines = log.baselines().await.map_err(failed)?;
@@ -65,6 +71,7 @@ pub(crate) async fn run<L: EventLog>(log: &L, check_every: u64, out: &mut Output
         }
         found => found,
     }?;
+    last()?;
     let told = Verified {
         first_position: bounds.first.0,
         last_position: bounds.last.max(Position(0)).0,
