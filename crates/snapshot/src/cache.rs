@@ -162,13 +162,13 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 
 #[cfg(test)]
 mod tests {
-    use model::{Epoch, Position, Tip};
+    use model::{Epoch, Position, Timestamp, Tip};
 
     use super::*;
 
     fn put(cache: &Cache, seq: u64) {
         let tip = Tip { seq: Seq(seq), epoch: Epoch(1), hash: Hash([u8::try_from(seq % 251).unwrap_or(0); 32]) };
-        let state = State { seq: tip.seq, epoch: tip.epoch, ..State::default() };
+        let state = State::from_rows(tip.seq, tip.epoch, Timestamp(0), []);
         cache.put(&state, &Mark::of(&state, tip, Position(seq))).expect("it is written");
     }
 

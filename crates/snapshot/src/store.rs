@@ -231,7 +231,7 @@ fn read_rows(database: &DB, blocks: &Blocks) -> Result<(), SnapshotError> {
 
 #[cfg(test)]
 mod tests {
-    use model::{ClusterId, Epoch, Position, Seq, Tip};
+    use model::{ClusterId, Epoch, Position, Seq, Timestamp, Tip};
     use state::State;
 
     use super::*;
@@ -241,7 +241,7 @@ mod tests {
     fn what_an_older_version_wrote_with_fewer_tables_can_be_read_as_it_is() {
         let root = tempfile::tempdir().expect("a folder for the test");
         let Ok(Opened::Usable { snapshot, .. }) = Snapshot::open(root.path()) else { panic!("it is new") };
-        let mut state = State { seq: Seq(7), epoch: Epoch(1), ..State::default() };
+        let mut state = State::from_rows(Seq(7), Epoch(1), Timestamp(0), []);
         state.header.cluster = Some(ClusterId::new("old"));
         let mark = Mark::of(&state, Tip { seq: Seq(7), epoch: Epoch(1), ..Tip::default() }, Position(3));
         snapshot.write(&state.all_changes(), &mark).expect("it is written");

@@ -1,10 +1,9 @@
 //! What the cluster's metrics say is a fold of the log: the same from a live master and from a replay, and after a trim.
 
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use eventlog::EventLog;
-use master::{Committed, Handle, Moment, beginning, fold_to};
+use master::{Committed, Handle, Kept, nearest};
 use model::{
     AgentId, AppSpec, CommandKind, Event, FrameworkId, FrameworkInfo, OfferId, Principal, Resources, Scalar, Seq,
     StatusReason, StatusUpdate, TaskState, TaskStatus, Timestamp, UpdateId,
@@ -28,10 +27,11 @@ fn shown(handle: &Handle) -> (Seq, String) {
 }
 
 async fn replayed(log: &Log, seq: Seq) -> String {
-    let moment = Moment::After(seq);
-    let from = beginning(log, &moment, true).await.expect("it is kept");
-    let past = fold_to(from, &moment, |_| ControlFlow::Continue(())).await.expect("it folds");
-    state::metrics::text(&state::metrics::families(&past.state))
+    let mut cursor = nearest(log, seq, &Kept::default()).await.expect("it is kept");
+    while cursor.state().seq < seq {
+        cursor.step().await.expect("it folds").expect("the log goes on");
+    }
+    state::metrics::text(&state::metrics::families(cursor.state()))
 }
 
 async fn report(handle: &Handle, which: &str, state: TaskState, reason: Option<StatusReason>) {
