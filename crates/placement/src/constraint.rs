@@ -23,6 +23,23 @@ pub(crate) fn is_static(constraint: &Constraint) -> bool {
     matches!(Rule::of(constraint), Ok(Rule::Fixed(_)))
 }
 
+/// Which texts of its field a constraint names: `UNLIKE` those that it does not allow, the others those that they do. None when
+/// that depends on where instances are, and when it makes no sense.
+#[must_use]
+pub fn named_texts(constraint: &Constraint) -> Option<Box<dyn Fn(&str) -> bool + '_>> {
+    match Rule::of(constraint).ok()? {
+        Rule::Fixed(Fixed::Only(value)) => Some(Box::new(move |text| text == value)),
+        Rule::Fixed(Fixed::Like(pattern) | Fixed::Unlike(pattern)) => {
+            let regex = rule::compile(pattern).ok()?;
+            Some(Box::new(move |text| regex.is_match(text)))
+        }
+        Rule::Fixed(Fixed::Is { text: wanted, number }) => {
+            Some(Box::new(move |text| text == wanted || Some(text) == number.as_deref()))
+        }
+        Rule::Following(_) => None,
+    }
+}
+
 /// A constraint against the agents' fields as they are.
 #[derive(Debug, Clone)]
 pub(crate) struct Test {

@@ -113,7 +113,8 @@ fn is_of(task: &LaunchedTask, app: &AppId) -> bool {
 }
 
 /// In which way events differ from those that were recorded.
-fn difference(recorded: &[Event], now: &[Event]) -> Option<String> {
+#[must_use]
+pub fn difference(recorded: &[Event], now: &[Event]) -> Option<String> {
     if recorded == now {
         return None;
     }
