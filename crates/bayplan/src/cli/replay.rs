@@ -1,10 +1,12 @@
 //! `bayplan replay …`: what one finds out from a log afterwards.
 
+mod export;
 mod info;
 mod verify;
 
 use clap::Subcommand;
 
+pub(crate) use export::{Export, Import, SliceFormat};
 pub(crate) use info::Info;
 pub(crate) use verify::Verify;
 
@@ -17,8 +19,11 @@ pub(crate) use verify::Verify;
 Examples:
   bayplan replay info --log history.log                    from when to when it goes
   bayplan replay verify --log history.log                  is it sound? the first record that is not
+  bayplan replay export --from 4000 --to 4711 --anonymise --out case.log
   bayplan --at 4711 --log history.log app list             every command that reads can look at a moment")]
 pub(crate) enum Replay {
     Info(Info),
     Verify(Verify),
+    Export(Export),
+    Import(Import),
 }

@@ -1,5 +1,8 @@
 //! `bayplan replay …`: what one finds out from a log afterwards.
 
+mod export;
+mod fixture;
+mod import;
 mod info;
 
 use super::log::verify;
@@ -12,6 +15,8 @@ use crate::past::PastLog;
 pub(crate) async fn run(command: Replay, global: Global) -> Result<(), Failure> {
     let mut out = Output::new(global.color, global.json);
     match command {
+        Replay::Export(export) => export::run(export, &global, &mut out).await,
+        Replay::Import(import) => import::run(import, &global, &mut out).await,
         Replay::Info(Info { log }) => info::run(&PastLog::open(&log).await?, &mut out).await,
         Replay::Verify(Verify { check_every, log }) => {
             let log = PastLog::open(&log).await?;

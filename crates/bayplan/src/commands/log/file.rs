@@ -80,7 +80,7 @@ impl Writer {
         pieces.iter().try_for_each(|piece| self.write(piece))
     }
 
-    pub(super) fn baseline(&mut self, position: Position, bytes: &[u8]) -> anyhow::Result<()> {
+    pub(crate) fn baseline(&mut self, position: Position, bytes: &[u8]) -> anyhow::Result<()> {
         self.frame(Kind::Baseline, position.0, &[bytes])
     }
 

@@ -1,0 +1,12 @@
+CREATE INDEX records_by_time ON records (at_ms);
+CREATE INDEX records_by_command ON records (command, seq);
+CREATE INDEX events_by_kind ON events (kind, seq);
+CREATE INDEX events_by_task ON events (task, seq) WHERE task IS NOT NULL;
+CREATE INDEX events_by_app ON events (app, seq) WHERE app IS NOT NULL;
+CREATE INDEX events_by_agent ON events (agent, seq) WHERE agent IS NOT NULL;
+CREATE INDEX events_by_framework ON events (framework, seq) WHERE framework IS NOT NULL;
+CREATE INDEX tasks_by_app ON tasks (app);
+CREATE INDEX tasks_by_agent ON tasks (agent);
+CREATE INDEX tasks_by_state ON tasks (state);
+CREATE INDEX offers_by_framework ON offers (framework, outcome);
+CREATE INDEX offers_by_agent ON offers (agent);
