@@ -18,8 +18,6 @@ const AGENTS: usize = 3;
 const TASK_PORTS_FROM: u16 = 46_400;
 const TASK_PORTS: u16 = 50;
 const SMALL_DISK_MB: u32 = 256;
-/// Of a snapshot: less than RocksDB sets aside, or it would be full long before that is noticed.
-const SNAPSHOT_DISK_MB: u32 = 24;
 
 pub(crate) struct Cluster<'a> {
     binary: &'a Path,
@@ -34,7 +32,6 @@ pub(crate) struct Master {
     /// Of the operator API.
     pub(crate) address: String,
     pub(crate) way: Option<Way>,
-    pub(crate) disk: Option<SmallDisk>,
 }
 
 pub(crate) struct AgentProcess {
@@ -76,8 +73,6 @@ impl<'a> Cluster<'a> {
         let [operator, marathon] = free_ports()?;
         let name = format!("master-{number}");
         let own = self.folder.make(&name)?;
-        // The last one's disk is to be filled.
-        let disk = if number == 1 { SmallDisk::on(&own, SNAPSHOT_DISK_MB) } else { None };
         let address = format!("127.0.0.1:{operator}");
         let mut command = Command::new(self.binary);
         command.arg("master").arg("--dir").arg(own).args(["--listen", &address, "--leader", &name]);
@@ -87,7 +82,7 @@ impl<'a> Cluster<'a> {
             command.args(["--log", &format!("nats://127.0.0.1:{}", way.port), "--cluster", "dashboards"]);
         }
         let process = Running::start(&name, &mut command, self.folder.path())?;
-        self.masters.push(Master { process, address, way, disk });
+        self.masters.push(Master { process, address, way });
         Ok(())
     }
 
