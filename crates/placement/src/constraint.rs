@@ -23,10 +23,13 @@ pub(crate) fn is_static(constraint: &Constraint) -> bool {
     matches!(Rule::of(constraint), Ok(Rule::Fixed(_)))
 }
 
+/// Whether a text is among those that a constraint names.
+pub type IsNamed<'a> = Box<dyn Fn(&str) -> bool + 'a>;
+
 /// Which texts of its field a constraint names: `UNLIKE` those that it does not allow, the others those that they do. None when
 /// that depends on where instances are, and when it makes no sense.
 #[must_use]
-pub fn named_texts(constraint: &Constraint) -> Option<Box<dyn Fn(&str) -> bool + '_>> {
+pub fn named_texts(constraint: &Constraint) -> Option<IsNamed<'_>> {
     match Rule::of(constraint).ok()? {
         Rule::Fixed(Fixed::Only(value)) => Some(Box::new(move |text| text == value)),
         Rule::Fixed(Fixed::Like(pattern) | Fixed::Unlike(pattern)) => {

@@ -60,7 +60,7 @@ mod wanted;
 pub use account::{Account, AccountTerm, AgentAccount, Standing, TermScore};
 pub use blend::{Blend, Decider, Faulty, Term};
 pub use columns::{Dimension, LANES, Node};
-pub use constraint::{ConstraintError, PATTERN_SIZE_LIMIT, named_texts, validate_constraint};
+pub use constraint::{ConstraintError, IsNamed, PATTERN_SIZE_LIMIT, named_texts, validate_constraint};
 pub use demand::{Demand, Shape};
 pub use fragmentation::Fragmentation;
 pub use gpus::MAX_GPUS;
