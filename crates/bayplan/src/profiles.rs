@@ -50,18 +50,14 @@ pub(crate) fn resolve(wish: &str, policies: &Policies, state: &State) -> Result<
 }
 
 /// The profiles of `--policy`; all policies where none is named.
-pub(crate) fn resolve_all(
-    wishes: &[String],
-    policies: &Policies,
-    state: &State,
-) -> Result<Vec<ReadyProfile>, Failure> {
+pub(crate) fn resolve_all(wishes: &[String], policies: &Policies, state: &State) -> Result<Vec<ReadyProfile>, Failure> {
     if wishes.is_empty() {
         let policies = placement::POLICIES.iter().filter_map(|(name, _)| ReadyProfile::built_in(name));
         return Ok(policies.collect());
     }
-    let resolved = wishes.iter().map(|wish| {
-        resolve(wish, policies, state).map_err(|why| Failure::Usage(format!("--policy {wish}: {why}")))
-    });
+    let resolved = wishes
+        .iter()
+        .map(|wish| resolve(wish, policies, state).map_err(|why| Failure::Usage(format!("--policy {wish}: {why}"))));
     resolved.collect()
 }
 

@@ -15,9 +15,9 @@ use crate::{Filter, OfferOutcome, StatusReason};
 pub const TIMES_BOUNDS_MS: [u64; 15] =
     [10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000, 300_000, 1_800_000, 7_200_000];
 
-/// How many profiles are counted by their names; those that come later count as one.
+/// How many profiles are counted by their names; those that come later count as [`OTHER_PROFILES`].
 const MAX_PROFILES: usize = 64;
-const OTHER_PROFILES: &str = "other";
+pub const OTHER_PROFILES: &str = "other";
 
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Counts {

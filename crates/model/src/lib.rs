@@ -35,7 +35,7 @@ pub use command::{
 };
 pub use constraint::{Constraint, ConstraintOperator};
 pub use container::{Container, DockerContainer, Network, Parameter, Volume, VolumeMode};
-pub use counts::{Counts, TIMES_BOUNDS_MS, Times};
+pub use counts::{Counts, OTHER_PROFILES, TIMES_BOUNDS_MS, Times};
 pub use deployment::{ActionKind, Deployment, DeploymentAction, DeploymentOutcome, DeploymentStep};
 pub use entity::{Agent, App, Connection, Header, KillRequest, LaunchDelay, Offer, Row, Task, TaskFailure, Totals};
 pub use envelope::{CodecError, FORMAT, NEWEST_FORMAT, PART_FORMAT};

@@ -1,15 +1,18 @@
 //! What the cluster knows: the rows of a state.
 
+use std::sync::Arc;
+
 use model::{
-    Agent, App, ClusterId, Framework, Header, Offer, OfferFilter, PendingUpdate, Row, Task, TaskFailure, Totals,
+    Agent, App, ClusterId, Counts, Framework, Header, OTHER_PROFILES, Offer, OfferFilter, PendingUpdate, Row, Task,
+    TaskFailure, Totals,
 };
 
-use super::bits;
 use super::events::{deployment, waiting};
 use super::specs::{
     agent_description, app_spec, choices, explanation, framework_info, leader_addresses, module, profile, resources,
     status, workload,
 };
+use super::{bits, shared};
 use crate::anonymise::names::{Kind, Names};
 
 pub(in crate::anonymise) fn row(names: &mut dyn Names, row: &Row) -> Row {
@@ -69,6 +72,7 @@ fn header(names: &mut dyn Names, header: &Header) -> Header {
         offer_timeout_ms,
         totals: Totals { events, offers_made, offers_closed, tasks_launched, tasks_ended },
         profiles,
+        counts,
     } = header;
     Header {
         cluster: cluster.as_ref().map(|cluster| ClusterId::new(names.text(Kind::Cluster, cluster.as_str()))),
@@ -89,6 +93,46 @@ fn header(names: &mut dyn Names, header: &Header) -> Header {
             tasks_ended: tasks_ended.iter().map(|(state, count)| (bits(state), bits(count))).collect(),
         },
         profiles: choices(names, profiles),
+        counts: counts.as_ref().map(|counts| Box::new(self::counts(names, counts))),
+    }
+}
+
+fn counts(names: &mut dyn Names, counts: &Counts) -> Counts {
+    let Counts {
+        offers_open,
+        offers_rescinded_for_agent,
+        placed_by,
+        placed_by_framework,
+        fitted_nowhere,
+        fitted_without_agents,
+        launches_refused,
+        until_launched,
+        until_started,
+        until_running,
+        ended_for,
+        ended_without_reason,
+        agents_timed_out,
+        agents_disconnected,
+    } = counts;
+    let mut profile = |name: &Arc<str>| match &**name {
+        OTHER_PROFILES => Arc::clone(name),
+        _ => shared(names, Kind::Profile, name),
+    };
+    Counts {
+        offers_open: offers_open.iter().map(|(outcome, times)| (bits(outcome), bits(times))).collect(),
+        offers_rescinded_for_agent: bits(offers_rescinded_for_agent),
+        placed_by: placed_by.iter().map(|(name, count)| (profile(name), bits(count))).collect(),
+        placed_by_framework: bits(placed_by_framework),
+        fitted_nowhere: fitted_nowhere.iter().map(|(filter, count)| (bits(filter), bits(count))).collect(),
+        fitted_without_agents: bits(fitted_without_agents),
+        launches_refused: bits(launches_refused),
+        until_launched: bits(until_launched),
+        until_started: bits(until_started),
+        until_running: bits(until_running),
+        ended_for: ended_for.iter().map(|(reason, count)| (bits(reason), bits(count))).collect(),
+        ended_without_reason: bits(ended_without_reason),
+        agents_timed_out: bits(agents_timed_out),
+        agents_disconnected: bits(agents_disconnected),
     }
 }
 
