@@ -28,7 +28,7 @@ struct Span {
 /// What stands for each of the apps.
 pub(super) fn pseudonyms(apps: &BTreeSet<AppId>) -> BTreeMap<AppId, AppId> {
     // Ids of frameworks' tasks begin with a capital letter, which is between the two.
-    let begins_with_digit = |app: &&AppId| app.as_str().bytes().nth(1).is_some_and(|byte| byte.is_ascii_digit());
+    let begins_with_digit = |app: &&AppId| app.as_str().as_bytes().get(1).is_some_and(u8::is_ascii_digit);
     let (digits, letters): (Vec<&AppId>, Vec<&AppId>) = apps.iter().partition(begins_with_digit);
     let mut given = BTreeMap::new();
     let all = [("/0app", digits), ("/app", letters)];
