@@ -3,3 +3,4 @@
 //! Works on records and states that somebody else reads; must not know where a log is kept, nor how anything is shown.
 
 pub mod anonymise;
+pub mod what_if;

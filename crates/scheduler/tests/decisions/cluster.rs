@@ -19,7 +19,7 @@ pub(crate) struct Cluster {
     pub(crate) policies: Policies,
     /// Whether the last allocation was not through.
     pub(crate) is_unfinished: bool,
-    commands: u64,
+    pub(crate) commands: u64,
 }
 
 impl Cluster {
