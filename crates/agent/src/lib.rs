@@ -51,6 +51,7 @@ pub use ledger::Kind;
 pub use link::{Events, Http, Lost, Transport};
 pub use machine::{Environment, Machine, System};
 pub use metrics::describe_metrics;
+pub use resources::{parse_attributes, parse_resources};
 pub use sabotage::Sabotage;
 pub use sandbox::Sandboxes;
 pub use supervisor::supervise_main;

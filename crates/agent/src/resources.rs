@@ -13,7 +13,7 @@ const MEM_RESERVE_MB: u64 = 1024;
 const DISK_RESERVE_MB: u64 = 5 * 1024;
 
 /// Reads `cpus:2;mem:1024;disk:4096;gpus:0;ports:[31000-32000]`. What is not in the text is taken from `found`.
-pub(crate) fn parse_resources(text: &str, found: Resources) -> Result<Resources, AgentError> {
+pub fn parse_resources(text: &str, found: Resources) -> Result<Resources, AgentError> {
     let wrong = |reason: String| AgentError::Setting { setting: "resources", reason };
     let mut resources = found;
     let mut seen: Vec<&str> = Vec::new();
@@ -49,7 +49,7 @@ fn quantity(text: &str) -> Result<Scalar, String> {
 
 /// Reads `rack:r1;zone:z2`. A value that is a number is one; ranges and sets are texts in which the order in which they were
 /// written does not show.
-pub(crate) fn parse_attributes(text: &str) -> Result<Attributes, AgentError> {
+pub fn parse_attributes(text: &str) -> Result<Attributes, AgentError> {
     let wrong = |reason: String| AgentError::Setting { setting: "attributes", reason };
     let mut attributes = Attributes::new();
     for part in text.split(';').map(str::trim).filter(|part| !part.is_empty()) {

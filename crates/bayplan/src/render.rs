@@ -18,6 +18,7 @@ pub(crate) mod tasks;
 pub(crate) mod time;
 pub(crate) mod trial;
 pub(crate) mod waiting;
+pub(crate) mod what_if;
 pub(crate) mod why_not;
 
 pub(crate) use table::{Align, Cell, Table};

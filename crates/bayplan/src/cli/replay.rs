@@ -3,12 +3,14 @@
 mod export;
 mod info;
 mod verify;
+mod what_if;
 
 use clap::Subcommand;
 
 pub(crate) use export::{Export, Import, SliceFormat};
 pub(crate) use info::Info;
 pub(crate) use verify::Verify;
+pub(crate) use what_if::WhatIf;
 
 /// Find out from a log what happened, and how it came to that
 ///
@@ -20,10 +22,12 @@ Examples:
   bayplan replay info --log history.log                    from when to when it goes
   bayplan replay verify --log history.log                  is it sound? the first record that is not
   bayplan replay export --from 4000 --to 4711 --anonymise --out case.log
+  bayplan replay what-if --log history.log --fork 4711 --profile spread
   bayplan --at 4711 --log history.log app list             every command that reads can look at a moment")]
 pub(crate) enum Replay {
     Info(Info),
     Verify(Verify),
     Export(Export),
     Import(Import),
+    WhatIf(Box<WhatIf>),
 }

@@ -4,6 +4,7 @@ mod export;
 mod fixture;
 mod import;
 mod info;
+pub(crate) mod what_if;
 
 use super::log::verify;
 use crate::cli::Global;
@@ -22,5 +23,6 @@ pub(crate) async fn run(command: Replay, global: Global) -> Result<(), Failure> 
             let log = PastLog::open(&log).await?;
             verify::run(log.log().as_ref(), check_every, || log.check_file(), &mut out).await
         }
+        Replay::WhatIf(wish) => what_if::run(*wish, &mut out).await,
     }
 }

@@ -1,0 +1,131 @@
+//! `bayplan replay what-if`: reads the records twice, once for what they ask for and once to run that in two clusters.
+
+mod document;
+
+use std::time::Instant;
+
+use model::{AgentId, ModuleBytes, Seq};
+use replay::what_if::{Change, Demand, Impossible, NewProfile, Outcome, Reading, WhatIf};
+use state::State;
+
+pub(crate) use document::{AccountOf, DifferenceOf, Document, Moment, Parted, PointOf, Side};
+#[cfg(test)]
+pub(crate) use document::{Move, MovesOf};
+
+use crate::cli::replay::WhatIf as Wish;
+use crate::commands::log::bar::Bar;
+use crate::commands::placement::{is_file, read_profile};
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::past::PastLog;
+use crate::{modules, render};
+
+/// How often it is looked at how full the clusters are.
+const POINTS: u32 = 240;
+/// How many records are followed before others on this thread have their turn.
+const AT_ONCE: u64 = 64;
+
+pub(super) async fn run(wish: Wish, out: &mut Output) -> Result<(), Failure> {
+    let past = PastLog::open(&wish.log).await?;
+    let fork = past.seq_of(&wish.fork).await?;
+    let until = match &wish.until {
+        Some(until) => past.seq_of(until).await?,
+        None => past.bounds().await?.last,
+    };
+    let cursor = past.open_at(fork).await?;
+    let state = cursor.into_state();
+    if until <= fork {
+        return Err(Failure::Usage(format!("there is nothing to run between record {fork} and record {until}")));
+    }
+    let change = change(&wish, &state)?;
+    let demand = demand(&past, &state, until).await?;
+    let (outcome, took) = follow(&past, &state, until, change.clone(), demand).await?;
+    let records_per_s = outcome.records as f64 / took.as_secs_f64().max(f64::EPSILON);
+    let document = Document::of(&outcome, &change, &state, records_per_s);
+    if let Some(svg) = &wish.svg {
+        let written = std::fs::write(svg, render::what_if::chart(&document));
+        written.map_err(|error| Failure::failed(format!("{}: {error}", svg.display())))?;
+    }
+    if out.is_json() {
+        return out.document(&document);
+    }
+    let text = render::what_if::told(&document, wish.all, out.width());
+    out.text(&text)
+}
+
+fn change(wish: &Wish, state: &State) -> Result<Change, Failure> {
+    let profile = wish.profile.as_deref().map(profile).transpose()?;
+    let like = state.agents.values().next().map(|agent| &agent.description);
+    let add = wish.add_agent.iter().map(|agent| agent.like(like)).collect();
+    let remove = wish.remove_agent.iter().map(|name| find(state, name)).collect::<Result<_, _>>()?;
+    let resize = wish.resize_agent.iter().map(|resize| Ok((find(state, &resize.agent)?, resize.resources.clone())));
+    let resize = resize.collect::<Result<_, Failure>>()?;
+    Ok(Change { profile, add, remove, resize })
+}
+
+fn profile(name: &str) -> Result<NewProfile, Failure> {
+    let path = std::path::Path::new(name);
+    if path.extension().is_some_and(|extension| extension == "wasm") {
+        let bytes = std::fs::read(path).map_err(|error| Failure::Usage(format!("{name}: {error}")))?;
+        let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or(name);
+        return Ok(NewProfile::Module { name: stem.into(), bytes: ModuleBytes(bytes.into()) });
+    }
+    if is_file(name) {
+        return Ok(NewProfile::Defined(read_profile(path)?.into()));
+    }
+    Ok(NewProfile::Named(name.into()))
+}
+
+/// An agent by its id or hostname.
+fn find(state: &State, name: &str) -> Result<AgentId, Failure> {
+    let by_id = name.parse().ok().filter(|agent| name.starts_with('S') && state.agents.contains(agent));
+    let by_name = || state.agents.values().find(|agent| agent.description.hostname == name).map(|agent| agent.id);
+    by_id.or_else(by_name).ok_or_else(|| {
+        let known: Vec<String> =
+            state.agents.values().map(|agent| format!("{} ({})", agent.id, agent.description.hostname)).collect();
+        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        Failure::NotFound(format!("there is no agent '{name}' at the fork; there are {known}"))
+    })
+}
+
+async fn demand(past: &PastLog, state: &State, until: Seq) -> Result<Demand, Failure> {
+    let mut reading = Reading::begin(state);
+    let mut bar = Bar::new("reading the demand", until.0 - state.seq.0);
+    let mut records = past.records_from(state.seq.next()).await?;
+    while let Some(record) = records.next().await? {
+        if record.seq > until {
+            break;
+        }
+        reading.follow(&record);
+        bar.at(record.seq.0 - state.seq.0);
+    }
+    Ok(reading.close())
+}
+
+async fn follow(
+    past: &PastLog,
+    state: &State,
+    until: Seq,
+    change: Change,
+    demand: Demand,
+) -> Result<(Outcome, std::time::Duration), Failure> {
+    let began = Instant::now();
+    let what_if = WhatIf::begin(state, change, demand, modules::policies()?, POINTS);
+    let mut what_if = what_if.map_err(|why| match why {
+        Impossible::UnknownAgent(_) => Failure::NotFound(why.to_string()),
+        Impossible::Refused(why) => Failure::Usage(why.to_string()),
+    })?;
+    let mut bar = Bar::new("running both", until.0 - state.seq.0);
+    let mut records = past.records_from(state.seq.next()).await?;
+    while let Some(record) = records.next().await? {
+        if record.seq > until {
+            break;
+        }
+        what_if.follow(&record);
+        bar.at(record.seq.0 - state.seq.0);
+        if record.seq.0.is_multiple_of(AT_ONCE) {
+            tokio::task::yield_now().await;
+        }
+    }
+    Ok((what_if.finish(), began.elapsed()))
+}
