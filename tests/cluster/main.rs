@@ -27,3 +27,4 @@ mod refusals;
 mod safety;
 mod sample_app;
 mod separate_processes;
+mod what_if;
