@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
 use std::sync::{Arc, Once, PoisonError};
 use std::time::Duration;
 
+use eventlog::Content;
 use model::TaskId;
 use tokio::task::JoinSet;
 
@@ -71,11 +72,17 @@ fn watch_panics() {
 /// Runs one history, to its end or to the first violation.
 #[must_use]
 pub fn run(settings: &Settings) -> Report {
+    record(settings).0
+}
+
+/// The same, with what is in the log in the end: all of it, unless its beginning was trimmed.
+#[must_use]
+pub fn record(settings: &Settings) -> (Report, Vec<Content>) {
     watch_panics();
     PANIC.set(Some(String::new()));
     let ended = catch_unwind(AssertUnwindSafe(|| run_on_this_thread(settings)));
     let panic = PANIC.take().filter(|panic| !panic.is_empty());
-    let mut report = ended.unwrap_or_else(|_| Report {
+    let nothing = || Report {
         settings: settings.clone(),
         violations: Vec::new(),
         trace: 0,
@@ -85,14 +92,15 @@ pub fn run(settings: &Settings) -> Report {
         void_records: 0,
         epochs: 0,
         lasted: Duration::ZERO,
-    });
+    };
+    let (mut report, log) = ended.unwrap_or_else(|_| (nothing(), Vec::new()));
     if let Some(what) = panic {
         report.violations.insert(0, Violation { invariant: "nothing panics", what, at: report.lasted });
     }
-    report
+    (report, log)
 }
 
-fn run_on_this_thread(settings: &Settings) -> Report {
+fn run_on_this_thread(settings: &Settings) -> (Report, Vec<Content>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     let runtime = runtime.expect("a runtime without IO needs nothing");
     let (world, commands, lasted) = runtime.block_on(async {
@@ -115,7 +123,9 @@ fn run_on_this_thread(settings: &Settings) -> Report {
     let (coverage, violations) = world.results();
     let (records, void_records, epochs) = world.counts();
     let trace = world.trace();
-    Report { settings: settings.clone(), violations, trace, coverage, commands, records, void_records, epochs, lasted }
+    let log = world.servers.everything();
+    let settings = settings.clone();
+    (Report { settings, violations, trace, coverage, commands, records, void_records, epochs, lasted }, log)
 }
 
 async fn unfold(world: &Arc<World>, budget: &Arc<Budget>) {

@@ -6,7 +6,7 @@
 //! the next moment in which something is to happen. Nothing here may reach the machine's clock or chance, a thread or a
 //! file, or depend on the order of a hash table.
 //!
-//! - [`run`] runs one history of [`Settings`] and tells what it came to.
+//! - [`run`] runs one history of [`Settings`] and tells what it came to; [`record`] gives its log too.
 //! - [`sweep()`] runs many seeds; [`shrink`] makes a failing history smaller.
 //! - [`Busy`] makes a long log, without any of that, for measurements.
 //! - `invariants` has what must hold, one file for each.
@@ -33,7 +33,7 @@ mod world;
 
 pub use busy::{Busy, BusySettings};
 pub use faults::{Coverage, Fault, Faults};
-pub use history::{Report, run};
+pub use history::{Report, record, run};
 pub use plants::Plant;
 pub use settings::{DEFAULT_COMMANDS, MAX_AGENTS, MAX_MASTERS, Settings};
 pub use shrinking::shrink;
