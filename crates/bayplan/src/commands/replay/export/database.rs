@@ -56,7 +56,7 @@ impl Database {
                 ms(cause.at),
                 &*cause.principal.0,
                 cause.kind.name(),
-                record.events.len(),
+                number(record.events.len() as u64),
                 cause.id.to_string(),
                 cause.seed.to_string(),
                 record.state_hash.map(|hash| hash.to_string()),
@@ -72,7 +72,7 @@ impl Database {
                  ?7, ?8, ?9, ?10)",
                 params![
                     number(record.seq.0),
-                    ordinal,
+                    number(ordinal as u64),
                     ms(cause.at),
                     event.name(),
                     task,
