@@ -14,10 +14,10 @@ pub(crate) use document::{Move, MovesOf};
 
 use crate::cli::replay::WhatIf as Wish;
 use crate::commands::log::bar::Bar;
-use crate::commands::placement::{is_file, read_profile};
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::past::PastLog;
+use crate::profiles::{is_file, read_profile};
 use crate::{modules, render};
 
 /// How often it is looked at how full the clusters are.
