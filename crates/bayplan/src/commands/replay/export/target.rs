@@ -22,7 +22,7 @@ const MESSAGE_BYTES: usize = 64 << 10;
 pub(super) const STDOUT: &str = "-";
 
 pub(super) enum Target {
-    Log { writer: Writer, next: Position, batch: Vec<SealedRecord>, bytes: usize },
+    Log { writer: Box<Writer>, next: Position, batch: Vec<SealedRecord>, bytes: usize },
     Lines(Box<dyn Write + Send>),
     Database(Database),
 }
@@ -31,7 +31,7 @@ impl Target {
     pub(super) fn create(format: SliceFormat, path: &Path) -> anyhow::Result<Self> {
         Ok(match format {
             SliceFormat::Log => {
-                Self::Log { writer: Writer::create(path)?, next: Position(1), batch: Vec::new(), bytes: 0 }
+                Self::Log { writer: Box::new(Writer::create(path)?), next: Position(1), batch: Vec::new(), bytes: 0 }
             }
             SliceFormat::Jsonl if path.as_os_str() == STDOUT => Self::Lines(Box::new(BufWriter::new(io::stdout()))),
             SliceFormat::Jsonl => Self::Lines(Box::new(BufWriter::new(new_file(path)?))),
