@@ -10,7 +10,7 @@ enum MayKnow {
 use MayKnow::{Everything, Only};
 
 /// The crates that decide: no clock, no random source, no IO.
-pub(crate) const PURE: [&str; 4] = ["model", "placement", "scheduler", "state"];
+pub(crate) const PURE: [&str; 5] = ["model", "placement", "replay", "scheduler", "state"];
 
 const ARROWS: [(&str, MayKnow); 19] = [
     ("agent", Only(&["model", "protocol"])),
