@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use ::master::{Cursor, Kept, PastError, first_at, nearest, oldest, seq_at};
 use eventlog::{EventLog, JetStreamLog, JetStreamOptions, Options, RocksLog};
-use model::{ClusterId, Event, Position, Record, Seq, TaskId, Timestamp};
+use model::{ClusterId, Event, Position, Record, SealedRecord, Seq, TaskId, Timestamp};
 use snapshot::{Cache, CacheLimits, baseline};
 use state::State;
 
@@ -271,6 +271,11 @@ pub(crate) struct PastRecords(::master::Records);
 impl PastRecords {
     pub(crate) async fn next(&mut self) -> Result<Option<Arc<Record>>, Failure> {
         Ok(self.0.next().await.map_err(unable)?.map(|sealed| sealed.record))
+    }
+
+    /// The same, with the bytes that the log keeps.
+    pub(crate) async fn next_sealed(&mut self) -> Result<Option<SealedRecord>, Failure> {
+        self.0.next().await.map_err(unable)
     }
 
     /// The message that holds the last record, for progress.

@@ -1,14 +1,24 @@
 //! `bayplan replay …`: what one finds out from a log afterwards.
 
 mod export;
+mod bisect;
+mod diff;
+mod grep;
+mod history;
 mod info;
+mod stats;
 mod verify;
 mod what_if;
 
 use clap::Subcommand;
 
 pub(crate) use export::{Export, Import, SliceFormat};
+pub(crate) use bisect::{Bisect, Conditions};
+pub(crate) use diff::Diff;
+pub(crate) use grep::Grep;
+pub(crate) use history::History;
 pub(crate) use info::Info;
+pub(crate) use stats::Stats;
 pub(crate) use verify::Verify;
 pub(crate) use what_if::WhatIf;
 
@@ -23,9 +33,18 @@ Examples:
   bayplan replay verify --log history.log                  is it sound? the first record that is not
   bayplan replay export --from 4000 --to 4711 --anonymise --out case.log
   bayplan replay what-if --log history.log --fork 4711 --profile spread
+  bayplan replay stats --log history.log                   what is in it
+  bayplan replay history /web --log history.log            the story of an app, a task, an agent or an offer
+  bayplan replay bisect --log history.log --condition 'instances_waiting > 0'
   bayplan --at 4711 --log history.log app list             every command that reads can look at a moment")]
 pub(crate) enum Replay {
     Info(Info),
+    History(History),
+    Diff(Diff),
+    Grep(Box<Grep>),
+    Stats(Stats),
+    Bisect(Box<Bisect>),
+    Conditions(Conditions),
     Verify(Verify),
     Export(Export),
     Import(Import),

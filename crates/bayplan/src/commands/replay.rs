@@ -3,8 +3,14 @@
 mod export;
 mod fixture;
 mod import;
-mod info;
 pub(crate) mod what_if;
+mod bisect;
+mod diff;
+mod grep;
+mod history;
+mod info;
+mod stats;
+mod stretch;
 
 use super::log::verify;
 use crate::cli::Global;
@@ -18,6 +24,12 @@ pub(crate) async fn run(command: Replay, global: Global) -> Result<(), Failure> 
     match command {
         Replay::Export(export) => export::run(export, &global, &mut out).await,
         Replay::Import(import) => import::run(import, &global, &mut out).await,
+        Replay::History(wish) => history::run(wish, &mut out).await,
+        Replay::Diff(wish) => diff::run(wish, &mut out).await,
+        Replay::Grep(wish) => grep::run(*wish, &mut out).await,
+        Replay::Stats(wish) => stats::run(wish, &mut out).await,
+        Replay::Bisect(wish) => bisect::run(*wish, &mut out).await,
+        Replay::Conditions(_) => bisect::conditions(&mut out),
         Replay::Info(Info { log }) => info::run(&PastLog::open(&log).await?, &mut out).await,
         Replay::Verify(Verify { check_every, log }) => {
             let log = PastLog::open(&log).await?;

@@ -1,0 +1,105 @@
+//! `bayplan replay bisect` and `bayplan replay conditions`
+
+use std::sync::Arc;
+
+use model::{Record, Seq};
+use replay::{Turn, Worth};
+use serde::Serialize;
+
+use super::stretch::Stretch;
+use crate::cli::replay::Bisect;
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::past::PastLog;
+use crate::render;
+
+/// How often it is told how far it is.
+const TELL_EVERY: u64 = 256;
+
+#[derive(Debug, Serialize)]
+struct Told {
+    condition: String,
+    holds: bool,
+    /// It holds before the first record that was looked at.
+    holds_at_beginning: bool,
+    first: Seq,
+    last: Seq,
+    /// How many records were looked at, and after how many of them the condition had to be asked.
+    records: u64,
+    asked: u64,
+    turn: Option<Turn>,
+    record: Option<Arc<Record>>,
+    /// What the condition's parts are worth in the end.
+    worth: Vec<Worth>,
+}
+
+pub(super) async fn run(wish: Bisect, out: &mut Output) -> Result<(), Failure> {
+    let log = PastLog::open(&wish.log).await?;
+    let stretch = Stretch::of(&log, None, wish.until).await?;
+    let mut cursor = match &wish.from {
+        None => log.beginning().await?,
+        Some(from) => log.open_at(log.seq_of(from).await?).await?,
+    };
+    let condition = &wish.condition;
+    let first = cursor.state().seq.next();
+    let mut bisect = replay::Bisect::new(condition, cursor.state(), None);
+    let holds_at_beginning = condition.holds(cursor.state(), None);
+    let mut found = None;
+    let mut bar = crate::commands::log::bar::Bar::new("folding", cursor.end().0);
+    while !holds_at_beginning && found.is_none() && cursor.state().seq < stretch.last {
+        let Some(record) = cursor.step().await? else { break };
+        found = bisect.see(&record, cursor.state()).map(|turn| (turn, Arc::clone(&record)));
+        if record.seq.0.is_multiple_of(TELL_EVERY) {
+            bar.at(cursor.position().0);
+        }
+    }
+    drop(bar);
+    let (turn, record) = found.unzip();
+    let told = Told {
+        condition: condition.to_string(),
+        holds: holds_at_beginning || turn.is_some(),
+        holds_at_beginning,
+        first,
+        last: cursor.state().seq,
+        records: bisect.records,
+        asked: bisect.asked,
+        turn,
+        record,
+        worth: bisect.worth().to_vec(),
+    };
+    tell(&told, out)?;
+    if told.holds {
+        return Ok(());
+    }
+    Err(Failure::failed(format!("it holds after none of records {} to {}: {}", told.first, told.last, told.condition)))
+}
+
+fn tell(told: &Told, out: &mut Output) -> Result<(), Failure> {
+    if out.is_json() {
+        return out.document(told);
+    }
+    let worth = render::bisect::worth(&told.worth);
+    match (&told.turn, &told.record) {
+        (Some(turn), Some(record)) => out.text(&render::bisect::turn(&told.condition, turn, record)),
+        _ if told.holds_at_beginning => {
+            let before = Seq(told.first.0 - 1);
+            out.text(&format!("{} holds already at the beginning, after record {before}.\n{worth}", told.condition))
+        }
+        _ => out.text(&worth),
+    }
+}
+
+/// What conditions may ask for.
+pub(super) fn conditions(out: &mut Output) -> Result<(), Failure> {
+    #[derive(Serialize)]
+    struct Group<'a> {
+        of: &'a str,
+        names: Vec<(String, &'a str)>,
+    }
+    let groups = replay::vocabulary();
+    if out.is_json() {
+        let groups: Vec<_> = groups.into_iter().map(|(of, names)| Group { of, names }).collect();
+        return out.document(&groups);
+    }
+    out.text(&render::bisect::vocabulary(&groups))
+}
