@@ -15,7 +15,7 @@ use crate::cli::when::{When, parse_when};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  bayplan replay grep --log history.log --event task_status_changed --id S3 --text TASK_FAILED
+  bayplan replay grep --log history.log --event task_status_changed --id S3 --text FAILED
   bayplan replay grep --log history.log --command scale_app,put_apps --by 'token@*'
   bayplan replay grep --log history.log --id /web --from 08:00 --until 08:05 --count
   bayplan replay grep --log history.log --regex 'exit.*\\b74\\b' --json")]
