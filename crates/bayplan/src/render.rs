@@ -3,8 +3,8 @@
 pub(crate) mod agents;
 pub(crate) mod apps;
 pub(crate) mod bench;
-mod chart;
 pub(crate) mod bisect;
+mod chart;
 pub(crate) mod compare;
 pub(crate) mod diff;
 pub(crate) mod event;

@@ -1,8 +1,8 @@
 //! `bayplan replay …`: what one finds out from a log afterwards.
 
-mod export;
 mod bisect;
 mod diff;
+mod export;
 mod grep;
 mod history;
 mod info;
@@ -12,9 +12,9 @@ mod what_if;
 
 use clap::Subcommand;
 
-pub(crate) use export::{Export, Import, SliceFormat};
 pub(crate) use bisect::{Bisect, Conditions};
 pub(crate) use diff::Diff;
+pub(crate) use export::{Export, Import, SliceFormat};
 pub(crate) use grep::Grep;
 pub(crate) use history::History;
 pub(crate) use info::Info;

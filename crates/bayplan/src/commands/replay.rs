@@ -1,16 +1,16 @@
 //! `bayplan replay …`: what one finds out from a log afterwards.
 
-mod export;
-mod fixture;
-mod import;
-pub(crate) mod what_if;
 mod bisect;
 mod diff;
+mod export;
+mod fixture;
 mod grep;
 mod history;
+mod import;
 mod info;
 mod stats;
 mod stretch;
+pub(crate) mod what_if;
 
 use super::log::verify;
 use crate::cli::Global;

@@ -52,12 +52,15 @@ fn per_second(count: u64, ms: u64) -> String {
     format!("{}.{}", tenths / 10, tenths % 10)
 }
 
+/// What a line shows of a slot.
+type CountOf = fn(&replay::stats::Slot) -> u64;
+
 fn over_time(told: &Told, ms: u64, width: Option<usize>) -> String {
     let room = width.unwrap_or(NARROW).saturating_sub(BESIDE_BARS).clamp(10, MOST_BARS);
     let slots = &told.over_time.slots;
     let each = slots.len().div_ceil(room).max(1);
     let mut text = String::new();
-    let lines: [(&str, fn(&replay::stats::Slot) -> u64); 4] = [
+    let lines: [(&str, CountOf); 4] = [
         ("records", |slot| slot.records),
         ("launches", |slot| slot.launches),
         ("failures", |slot| slot.failures),
@@ -167,11 +170,11 @@ fn shown(table: &Table, rows: usize, top: usize, width: Option<usize>) -> String
 }
 
 /// The largest first; those that are alike by name.
-fn most<'a, T, K: Ord>(
-    rows: &'a BTreeMap<String, T>,
+fn most<T, K: Ord>(
+    rows: &BTreeMap<String, T>,
     top: usize,
     by: impl Fn(&T) -> K,
-) -> impl Iterator<Item = (&'a String, &'a T)> {
+) -> impl Iterator<Item = (&String, &T)> {
     let mut rows: Vec<_> = rows.iter().collect();
     rows.sort_by_key(|(_, of)| std::cmp::Reverse(by(of)));
     rows.into_iter().take(top)
