@@ -10,8 +10,6 @@ use crate::{Condition, Worth};
 #[derive(Debug)]
 pub struct Bisect<'a> {
     condition: &'a Condition,
-    /// What its parts were worth when it was asked last.
-    worth: Vec<Worth>,
     pub records: u64,
     /// How often the condition had to be asked.
     pub asked: u64,
@@ -33,36 +31,32 @@ pub struct Change {
 }
 
 impl<'a> Bisect<'a> {
-    /// Begins behind a state, with the last record of it where that is at hand.
     #[must_use]
-    pub fn new(condition: &'a Condition, state: &State, record: Option<&Record>) -> Self {
-        Self { condition, worth: condition.worth(state, record), records: 0, asked: 0 }
+    pub const fn new(condition: &'a Condition) -> Self {
+        Self { condition, records: 0, asked: 0 }
     }
 
-    /// What the parts of the condition are worth now.
-    #[must_use]
-    pub fn worth(&self) -> &[Worth] {
-        &self.worth
-    }
-
-    /// Looks at one more record, and at the state after it.
-    pub fn see(&mut self, record: &Record, state: &State) -> Option<Turn> {
+    /// Looks at one more record, and at the state after it. True when the condition holds, and may not have held before.
+    pub fn see(&mut self, record: &Record, state: &State) -> bool {
         self.records += 1;
         if !self.condition.may_change(record) {
-            return None;
+            return false;
         }
         self.asked += 1;
-        let holds = self.condition.holds(state, Some(record));
-        let before = std::mem::replace(&mut self.worth, self.condition.worth(state, Some(record)));
-        if !holds {
-            return None;
-        }
-        let pairs = before.into_iter().zip(&self.worth);
-        let change = |(before, after): (Worth, &Worth)| Change {
+        self.condition.holds(state, Some(record))
+    }
+}
+
+impl Turn {
+    /// Of a record after which the condition holds, and the states before and after it.
+    #[must_use]
+    pub fn of(condition: &Condition, record: &Record, before: &State, after: &State) -> Self {
+        let pairs = condition.worth(before, None).into_iter().zip(condition.worth(after, Some(record)));
+        let change = |(before, after): (Worth, Worth)| Change {
             part: before.part,
             before: before.value,
-            after: after.value.clone(),
+            after: after.value,
         };
-        Some(Turn { seq: record.seq, at: record.cause.at, parts: pairs.map(change).collect() })
+        Self { seq: record.seq, at: record.cause.at, parts: pairs.map(change).collect() }
     }
 }

@@ -31,11 +31,15 @@ fn records() -> &'static [SealedRecord] {
 
 fn first(records: &[SealedRecord], condition: &str) -> Option<Turn> {
     let condition = Condition::parse(condition).expect(condition);
-    let mut state = State::default();
-    let mut bisect = Bisect::new(&condition, &state, None);
+    let (mut before, mut after) = (State::default(), State::default());
+    let mut bisect = Bisect::new(&condition);
     records.iter().find_map(|sealed| {
-        state.apply(&sealed.record);
-        bisect.see(&sealed.record, &state)
+        after.apply(&sealed.record);
+        let turn = bisect
+            .see(&sealed.record, &after)
+            .then(|| Turn::of(&condition, &sealed.record, &before, &after));
+        before.apply(&sealed.record);
+        turn
     })
 }
 

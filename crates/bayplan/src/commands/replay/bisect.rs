@@ -42,19 +42,25 @@ pub(super) async fn run(wish: Bisect, out: &mut Output) -> Result<(), Failure> {
     };
     let condition = &wish.condition;
     let first = cursor.state().seq.next();
-    let mut bisect = replay::Bisect::new(condition, cursor.state(), None);
+    let mut bisect = replay::Bisect::new(condition);
     let holds_at_beginning = condition.holds(cursor.state(), None);
     let mut found = None;
     let mut bar = crate::commands::log::bar::Bar::new("folding", cursor.end().0);
     while !holds_at_beginning && found.is_none() && cursor.state().seq < stretch.last {
         let Some(record) = cursor.step().await? else { break };
-        found = bisect.see(&record, cursor.state()).map(|turn| (turn, Arc::clone(&record)));
+        found = bisect.see(&record, cursor.state()).then(|| Arc::clone(&record));
         if record.seq.0.is_multiple_of(TELL_EVERY) {
             bar.at(cursor.position().0);
         }
     }
     drop(bar);
-    let (turn, record) = found.unzip();
+    let turn = match &found {
+        None => None,
+        Some(record) => {
+            let before = log.open_at(Seq(record.seq.0 - 1)).await?.into_state();
+            Some(Turn::of(condition, record, &before, cursor.state()))
+        }
+    };
     let told = Told {
         condition: condition.to_string(),
         holds: holds_at_beginning || turn.is_some(),
@@ -64,8 +70,8 @@ pub(super) async fn run(wish: Bisect, out: &mut Output) -> Result<(), Failure> {
         records: bisect.records,
         asked: bisect.asked,
         turn,
-        record,
-        worth: bisect.worth().to_vec(),
+        worth: condition.worth(cursor.state(), found.as_deref()),
+        record: found,
     };
     tell(&told, out)?;
     if told.holds {
