@@ -52,11 +52,8 @@ impl Turn {
     #[must_use]
     pub fn of(condition: &Condition, record: &Record, before: &State, after: &State) -> Self {
         let pairs = condition.worth(before, None).into_iter().zip(condition.worth(after, Some(record)));
-        let change = |(before, after): (Worth, Worth)| Change {
-            part: before.part,
-            before: before.value,
-            after: after.value,
-        };
+        let change =
+            |(before, after): (Worth, Worth)| Change { part: before.part, before: before.value, after: after.value };
         Self { seq: record.seq, at: record.cause.at, parts: pairs.map(change).collect() }
     }
 }

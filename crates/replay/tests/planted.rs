@@ -35,9 +35,7 @@ fn first(records: &[SealedRecord], condition: &str) -> Option<Turn> {
     let mut bisect = Bisect::new(&condition);
     records.iter().find_map(|sealed| {
         after.apply(&sealed.record);
-        let turn = bisect
-            .see(&sealed.record, &after)
-            .then(|| Turn::of(&condition, &sealed.record, &before, &after));
+        let turn = bisect.see(&sealed.record, &after).then(|| Turn::of(&condition, &sealed.record, &before, &after));
         before.apply(&sealed.record);
         turn
     })
