@@ -14,6 +14,7 @@ const LEFT: f64 = 52.0;
 const TOP: f64 = 64.0;
 const GAP: f64 = 76.0;
 const TICKS: u32 = 4;
+const PERCENT: &str = " %";
 
 struct Panel<'a> {
     title: &'static str,
@@ -35,8 +36,8 @@ pub(crate) fn chart(document: &Document) -> String {
     let panels = [
         panel("Agents in use", &|point: &Moment| f64::from(point.agents_in_use), "", at(0.0, 0.0)),
         panel("Instances that are missing", &|point: &Moment| point.missing as f64, "", at(1.0, 0.0)),
-        panel("Cpus taken", &|point: &Moment| point.cpus * 100.0, " %", at(0.0, 1.0)),
-        panel("Memory taken", &|point: &Moment| point.mem * 100.0, " %", at(1.0, 1.0)),
+        panel("Cpus taken", &|point: &Moment| point.cpus * 100.0, PERCENT, at(0.0, 1.0)),
+        panel("Memory taken", &|point: &Moment| point.mem * 100.0, PERCENT, at(1.0, 1.0)),
     ];
     panels.iter().for_each(|panel| panel.draw(&mut svg, document));
     svg + "</svg>\n"
@@ -74,7 +75,10 @@ impl Panel<'_> {
     fn draw(&self, svg: &mut String, document: &Document) {
         let (left, top, bottom) = (self.left, self.top, self.top + HEIGHT);
         let values = document.points.iter().flat_map(|point| [&point.as_it_was, &point.what_if]);
-        let highest = round_up(values.map(self.of).fold(0.0, f64::max));
+        let highest = match (round_up(values.map(self.of).fold(0.0, f64::max)), self.unit) {
+            (highest, PERCENT) => highest.min(100.0),
+            (highest, _) => highest,
+        };
         let lasted_ms = document.to.ms_since(document.from).max(1);
         // Writing into a string cannot fail.
         let _ = writeln!(
