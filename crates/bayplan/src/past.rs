@@ -133,7 +133,7 @@ impl PastLog {
 
     /// The state after record `seq`, and what follows it.
     pub(crate) async fn open_at(&self, seq: Seq) -> Result<PastCursor, Failure> {
-        let mut cursor = self.begin(seq).await?;
+        let mut cursor = self.near(seq).await?;
         cursor.fold(|state| state.seq >= seq).await?;
         if cursor.state().seq < seq {
             return Err(unable(PastError::Ahead { seq, last: cursor.state().seq }));
@@ -143,7 +143,7 @@ impl PastLog {
 
     /// The state at the end of the log.
     pub(crate) async fn open_at_end(&self) -> Result<PastCursor, Failure> {
-        let mut cursor = self.begin(END).await?;
+        let mut cursor = self.near(END).await?;
         cursor.fold(|_| false).await?;
         Ok(cursor)
     }
@@ -154,7 +154,8 @@ impl PastLog {
         self.cursor(cursor).await
     }
 
-    async fn begin(&self, seq: Seq) -> Result<PastCursor, Failure> {
+    /// The nearest state that is kept, of record `seq` or one before it. Nothing is folded.
+    pub(crate) async fn near(&self, seq: Seq) -> Result<PastCursor, Failure> {
         let cursor = nearest(self.log.as_ref(), seq, &self.kept).await.map_err(unable)?;
         self.cursor(cursor).await
     }

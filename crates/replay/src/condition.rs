@@ -104,6 +104,12 @@ impl Condition {
         self.parts.meets(Parts::RECORD) || record.events.iter().any(|event| self.parts.meets(touched(event)))
     }
 
+    /// Whether it asks for the record itself, so that each record is another matter.
+    #[must_use]
+    pub const fn is_about_records(&self) -> bool {
+        self.parts.meets(Parts::RECORD)
+    }
+
     /// Whether it holds in a state, which is that after the record. Without a record, conditions on a record do not hold.
     #[must_use]
     pub fn holds(&self, state: &State, record: Option<&Record>) -> bool {

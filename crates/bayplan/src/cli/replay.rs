@@ -8,6 +8,7 @@ mod history;
 mod info;
 mod stats;
 mod verify;
+mod view;
 mod what_if;
 
 use clap::Subcommand;
@@ -20,6 +21,7 @@ pub(crate) use history::History;
 pub(crate) use info::Info;
 pub(crate) use stats::Stats;
 pub(crate) use verify::Verify;
+pub(crate) use view::View;
 pub(crate) use what_if::WhatIf;
 
 /// Find out from a log what happened, and how it came to that
@@ -36,9 +38,11 @@ Examples:
   bayplan replay stats --log history.log                   what is in it
   bayplan replay history /web --log history.log            the story of an app, a task, an agent or an offer
   bayplan replay bisect --log history.log --condition 'instances_waiting > 0'
+  bayplan replay view --log history.log                    walk through it on a full screen
   bayplan --at 4711 --log history.log app list             every command that reads can look at a moment")]
 pub(crate) enum Replay {
     Info(Info),
+    View(Box<View>),
     History(History),
     Diff(Diff),
     Grep(Box<Grep>),

@@ -10,6 +10,7 @@ mod import;
 mod info;
 mod stats;
 mod stretch;
+mod view;
 pub(crate) mod what_if;
 
 use super::log::verify;
@@ -35,6 +36,7 @@ pub(crate) async fn run(command: Replay, global: Global) -> Result<(), Failure> 
             let log = PastLog::open(&log).await?;
             verify::run(log.log().as_ref(), check_every, || log.check_file(), &mut out).await
         }
+        Replay::View(wish) => view::run(*wish, &global).await,
         Replay::WhatIf(wish) => what_if::run(*wish, &mut out).await,
     }
 }

@@ -34,7 +34,7 @@ pub(crate) fn lines(record: &Record) -> String {
     record.events.iter().map(line).collect()
 }
 
-pub(super) fn describe(event: &Event, at: Timestamp) -> String {
+pub(crate) fn describe(event: &Event, at: Timestamp) -> String {
     match event {
         Event::EpochStarted { cluster, leader, .. } => format!("{} leads cluster {cluster}", one_line(leader)),
         Event::PlacementPolicyChosen { policy } => policy.clone(),

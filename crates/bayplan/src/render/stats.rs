@@ -47,7 +47,7 @@ pub(crate) fn stats(told: &Told, top: usize, width: Option<usize>) -> String {
 }
 
 /// To one decimal.
-fn per_second(count: u64, ms: u64) -> String {
+pub(crate) fn per_second(count: u64, ms: u64) -> String {
     let tenths = (u128::from(count) * 10_000).checked_div(u128::from(ms)).unwrap_or_default();
     format!("{}.{}", tenths / 10, tenths % 10)
 }
@@ -78,7 +78,7 @@ fn over_time(told: &Told, ms: u64, width: Option<usize>) -> String {
     text
 }
 
-fn bars(counts: &[u64], peak: u64) -> String {
+pub(crate) fn bars(counts: &[u64], peak: u64) -> String {
     let bar = |count: &u64| match (*count, peak) {
         (0, _) | (_, 0) => ' ',
         (count, peak) => {

@@ -1,0 +1,156 @@
+//! The view on the log that is part of the source: keys as somebody presses them, and what the screen shows then. The frames are in
+//! `frames`; with `BAYPLAN_BLESS=1` they are written anew.
+
+use std::path::{Path, PathBuf};
+
+use ratatui::backend::TestBackend;
+
+use super::model::Tone;
+use super::*;
+use crate::cli::past::ReplayLog;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+async fn screen(width: u16, height: u16) -> Screen<TestBackend> {
+    let file = root().join("examples/replay/harbour.log");
+    of_log(&file, width, height).await
+}
+
+async fn of_log(file: &Path, width: u16, height: u16) -> Screen<TestBackend> {
+    let place = ReplayLog { log: LogSource::Path(file.to_owned()), cluster: "default".to_owned(), no_cache: true };
+    let walk = Walk::new(PastLog::open(&place).await.expect("a log")).await.expect("with records");
+    let bounds = walk.bounds();
+    let span = Span { first: bounds.first, last: bounds.last, from: bounds.first_at, to: bounds.last_at };
+    let terminal = Terminal::new(TestBackend::new(width, height)).expect("a terminal");
+    let mut screen = Screen { terminal, model: Model::new("harbour.log".to_owned(), span), walk };
+    screen.begin(Seq(1)).await;
+    screen
+}
+
+impl Screen<TestBackend> {
+    async fn press_all(&mut self, keys: &[KeyCode]) {
+        for code in keys {
+            let _going_on = self.press(KeyEvent::from(*code)).await;
+        }
+    }
+
+    /// Writes a text, and Enter behind it.
+    async fn answer(&mut self, key: char, text: &str) {
+        self.press_all(&[KeyCode::Char(key)]).await;
+        self.press_all(&[KeyCode::End]).await;
+        let _going_on = self.press(KeyEvent::new(KeyCode::Char('u'), KeyModifiers::CONTROL)).await;
+        let keys: Vec<_> = text.chars().map(KeyCode::Char).collect();
+        self.press_all(&keys).await;
+        self.press_all(&[KeyCode::Enter]).await;
+    }
+
+    fn seq(&self) -> u64 {
+        self.model.panes.seq.0
+    }
+
+    fn shown(&mut self) -> String {
+        self.draw().expect("drawn");
+        let buffer = self.terminal.backend().buffer();
+        let line = |row: &[ratatui::buffer::Cell]| {
+            let text: String = row.iter().map(ratatui::buffer::Cell::symbol).collect();
+            format!("{}\n", text.trim_end())
+        };
+        buffer.content().chunks(usize::from(buffer.area.width)).map(line).collect()
+    }
+
+    /// Compares the screen with a recorded one.
+    fn is_as_recorded(&mut self, name: &str) {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/commands/replay/view/frames").join(name);
+        let shown = self.shown();
+        if std::env::var_os("BAYPLAN_BLESS").is_some() {
+            std::fs::write(&path, shown).expect("written");
+            return;
+        }
+        let recorded = std::fs::read_to_string(&path).expect("a recorded frame");
+        assert!(shown == recorded, "{name} is recorded otherwise; it shows\n{shown}");
+    }
+}
+
+#[tokio::test]
+async fn the_main_frames_are_as_recorded_on_a_narrow_and_on_a_wide_terminal() {
+    for (width, height) in [(80, 24), (200, 50)] {
+        let mut screen = screen(width, height).await;
+        screen.is_as_recorded(&format!("begin-{width}.txt"));
+        screen.answer('b', "app(\"/train\").waiting > 0").await;
+        screen.is_as_recorded(&format!("break-{width}.txt"));
+        screen.answer('g', "202").await;
+        screen.press_all(&[KeyCode::Tab, KeyCode::Down, KeyCode::Down]).await;
+        screen.is_as_recorded(&format!("scrolled-{width}.txt"));
+        screen.press_all(&[KeyCode::Char('?')]).await;
+        screen.is_as_recorded(&format!("help-{width}.txt"));
+    }
+}
+
+#[tokio::test]
+async fn a_step_back_shows_the_same_as_the_way_there() {
+    let mut screen = screen(80, 24).await;
+    let mut there = Vec::new();
+    for _ in 0..239 {
+        there.push(screen.shown());
+        screen.press_all(&[KeyCode::Right]).await;
+    }
+    assert_eq!(screen.seq(), 240);
+    screen.press_all(&[KeyCode::Right]).await;
+    assert_eq!(screen.model.message.1, "this is the last record");
+    for forwards in there.iter().rev() {
+        screen.press_all(&[KeyCode::Left]).await;
+        assert_eq!(&screen.shown(), forwards);
+    }
+    screen.press_all(&[KeyCode::PageDown]).await;
+    assert_eq!(screen.seq(), 101);
+    screen.press_all(&[KeyCode::End, KeyCode::Home]).await;
+    assert_eq!(screen.seq(), 1);
+}
+
+#[tokio::test]
+async fn searches_jumps_and_breaks_find_what_the_other_commands_find() {
+    let mut screen = screen(80, 24).await;
+    screen.answer('/', "scale_app").await;
+    assert_eq!(screen.seq(), 202);
+    screen.press_all(&[KeyCode::Char('n')]).await;
+    assert_eq!(screen.seq(), 228);
+    screen.press_all(&[KeyCode::Char('n')]).await;
+    assert_eq!(screen.seq(), 228, "{:?}", screen.model.message);
+    assert_eq!(screen.model.message, (Tone::Bad, "no record after this has 'scale_app'".to_owned()));
+    screen.press_all(&[KeyCode::Char('N')]).await;
+    assert_eq!(screen.seq(), 202);
+    screen.answer('g', "08:01:11").await;
+    assert_eq!(screen.model.panes.at, ::model::Timestamp(1_772_438_471_000));
+    screen.press_all(&[KeyCode::Home]).await;
+    screen.answer('b', "app(\"/train\").waiting > 0").await;
+    assert_eq!(screen.seq(), 139);
+    screen.press_all(&[KeyCode::End, KeyCode::Char('B')]).await;
+    let last = screen.seq();
+    screen.press_all(&[KeyCode::Home, KeyCode::Char('c')]).await;
+    assert_eq!((screen.seq(), last >= 139), (139, true));
+    screen.answer('b', "app(\"/train\").wating > 0").await;
+    assert!(screen.model.message.1.contains("'wating' is unknown"), "{:?}", screen.model.message);
+    assert_eq!(screen.seq(), 139);
+}
+
+#[tokio::test]
+async fn what_is_before_a_broken_record_can_be_looked_at() {
+    let whole = std::fs::read(root().join("examples/replay/harbour.log")).expect("a log");
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("broken.log");
+    let mut bytes = whole.clone();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0x55;
+    std::fs::write(&file, bytes).expect("written");
+    let mut screen = of_log(&file, 80, 24).await;
+    let (tone, said) = screen.model.message.clone();
+    assert_eq!(tone, Tone::Bad, "{said}");
+    let last = screen.model.span.last.0;
+    assert!(last > 10 && last < 240 && said.contains(&format!("record {}", last + 1)), "{last}: {said}");
+    screen.press_all(&[KeyCode::End]).await;
+    assert_eq!(screen.seq(), last);
+    screen.press_all(&[KeyCode::Right, KeyCode::Left]).await;
+    assert_eq!(screen.seq(), last - 1);
+}
