@@ -100,12 +100,14 @@ fn of_state(state: &State, touched: &Touched) -> Vec<Line> {
         line(Look::Plain, format!("tasks: {tasks}")),
         line(
             Look::Plain,
+            format!("{connected} of {} connected, epoch {}", count(state.agents.len() as u64, "agent"), state.epoch),
+        ),
+        line(
+            Look::Plain,
             format!(
-                "{connected} of {} connected, {}, {}, epoch {}",
-                count(state.agents.len() as u64, "agent"),
+                "{}, {}",
                 count(state.offers.len() as u64, "open offer"),
-                count(state.deployments.len() as u64, "deployment"),
-                state.epoch
+                count(state.deployments.len() as u64, "deployment")
             ),
         ),
     ];
@@ -196,7 +198,7 @@ fn of_task(task: &Task) -> (Look, String) {
         Workload::Own(_) => format!(" of {}", task.framework),
     };
     let look = if task.is_active() { Look::Plain } else { Look::Dim };
-    (look, format!("{}{whose} on {} {}", task.id, task.agent, word(task.status.state)))
+    (look, format!("{} on {}  {}{whose}", word(task.status.state), task.agent, task.id))
 }
 
 /// `running` instead of `TASK_RUNNING`.

@@ -91,6 +91,8 @@ async fn the_main_frames_are_as_recorded_on_a_narrow_and_on_a_wide_terminal() {
 #[tokio::test]
 async fn a_step_back_shows_the_same_as_the_way_there() {
     let mut screen = screen(80, 24).await;
+    // The first message is there once.
+    screen.model.say("");
     let mut there = Vec::new();
     for _ in 0..239 {
         there.push(screen.shown());
