@@ -186,7 +186,7 @@ impl Model {
             KeyCode::Home => return Some(Action::First),
             KeyCode::End => return Some(Action::Last),
             KeyCode::Char('n' | 'N') if self.text.is_none() => {
-                self.complain("nothing was searched yet; / asks for a text")
+                self.complain("nothing was searched yet; / asks for a text");
             }
             KeyCode::Char('n') => return Some(Action::Search { forwards: true }),
             KeyCode::Char('N') => return Some(Action::Search { forwards: false }),
