@@ -8,7 +8,7 @@ mod walk;
 
 use std::io::IsTerminal;
 use std::ops::ControlFlow;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ::model::Seq;
 use ratatui::Terminal;
@@ -25,6 +25,9 @@ use crate::failure::Failure;
 use crate::past::PastLog;
 use panes::Panes;
 use walk::{Ended, Text, Walk};
+
+/// So often a long run shows how far it is.
+const DRAW_EVERY: Duration = Duration::from_millis(100);
 
 pub(super) async fn run(wish: View, global: &Global) -> Result<(), Failure> {
     let is_terminal = std::io::stdout().is_terminal() && std::io::stdin().is_terminal();
@@ -46,7 +49,7 @@ pub(super) async fn run(wish: View, global: &Global) -> Result<(), Failure> {
     let mut model = Model::new(place, span);
     model.condition = wish.condition;
     let terminal = ratatui::try_init().map_err(|error| Failure::failed(format!("cannot use the terminal: {error}")))?;
-    let mut screen = Screen { terminal, model, walk };
+    let mut screen = Screen { terminal, model, walk, drawn_at: Instant::now() };
     let ended = screen.show(begin).await;
     ratatui::restore();
     ended
@@ -68,6 +71,8 @@ struct Screen<B: Backend> {
     terminal: Terminal<B>,
     model: Model,
     walk: Walk,
+    /// When it last showed how far it is.
+    drawn_at: Instant,
 }
 
 impl<B: Backend> Screen<B> {
@@ -105,8 +110,8 @@ impl<B: Backend> Screen<B> {
 
     /// The timeline. What can be read is shown, and what cannot be is said.
     async fn count(&mut self) -> Result<(), Failure> {
-        let Self { terminal, model, walk } = self;
-        let (rates, ended) = walk.rates(&mut |at| progress(terminal, model, "counting", at)).await;
+        let Self { terminal, model, walk, drawn_at } = self;
+        let (rates, ended) = walk.rates(&mut |at| progress(terminal, model, drawn_at, "counting", at)).await;
         model.mode = Mode::Walk;
         model.rates = rates;
         model.is_counted = ended? == Ended::Found;
@@ -114,27 +119,29 @@ impl<B: Backend> Screen<B> {
     }
 
     async fn act(&mut self, action: Action) -> ControlFlow<()> {
-        let Self { terminal, model, walk } = self;
+        let Self { terminal, model, walk, drawn_at } = self;
         let here = walk.state().seq;
         let ended = match action {
             Action::Quit => return ControlFlow::Break(()),
             Action::By(by) => {
                 let seq = Seq(here.0.saturating_add_signed(by));
-                walk.go(seq, &mut |at| progress(terminal, model, "folding", at)).await
+                walk.go(seq, &mut |at| progress(terminal, model, drawn_at, "folding", at)).await
             }
-            Action::First => walk.go(Seq(0), &mut |at| progress(terminal, model, "folding", at)).await,
-            Action::Last => walk.go(Seq(u64::MAX), &mut |at| progress(terminal, model, "folding", at)).await,
+            Action::First => walk.go(Seq(0), &mut |at| progress(terminal, model, drawn_at, "folding", at)).await,
+            Action::Last => walk.go(Seq(u64::MAX), &mut |at| progress(terminal, model, drawn_at, "folding", at)).await,
             Action::To(when) => match walk.past().seq_of(&when).await {
-                Ok(seq) => walk.go(seq, &mut |at| progress(terminal, model, "folding", at)).await,
+                Ok(seq) => walk.go(seq, &mut |at| progress(terminal, model, drawn_at, "folding", at)).await,
                 Err(error) => Err(error),
             },
             Action::Search { forwards } => match Text::new(model.text.as_deref().unwrap_or_default()) {
-                Ok(text) => walk.search(&text, forwards, &mut |at| progress(terminal, model, "searching", at)).await,
+                Ok(text) => {
+                    walk.search(&text, forwards, &mut |at| progress(terminal, model, drawn_at, "searching", at)).await
+                }
                 Err(error) => Err(error),
             },
             Action::Break { forwards } => {
                 let Some(condition) = model.condition.clone() else { return ControlFlow::Continue(()) };
-                let mut go_on = |at| progress(terminal, model, "running", at);
+                let mut go_on = |at| progress(terminal, model, drawn_at, "running", at);
                 match forwards {
                     true => walk.run_to(&condition, &mut go_on).await,
                     false => walk.run_back_to(&condition, &mut go_on).await,
@@ -181,10 +188,19 @@ const fn side(forwards: bool) -> &'static str {
 }
 
 /// Shows how far it is; Esc and Ctrl-C break off. A terminal that is gone does too.
-fn progress<B: Backend>(terminal: &mut Terminal<B>, model: &mut Model, what: &'static str, at: Seq) -> ControlFlow<()> {
-    model.mode = Mode::Run { what, at };
-    if terminal.draw(|frame| draw::draw(frame, model)).is_err() {
-        return ControlFlow::Break(());
+fn progress<B: Backend>(
+    terminal: &mut Terminal<B>,
+    model: &mut Model,
+    drawn_at: &mut Instant,
+    what: &'static str,
+    at: Seq,
+) -> ControlFlow<()> {
+    if drawn_at.elapsed() >= DRAW_EVERY {
+        model.mode = Mode::Run { what, at };
+        if terminal.draw(|frame| draw::draw(frame, model)).is_err() {
+            return ControlFlow::Break(());
+        }
+        *drawn_at = Instant::now();
     }
     while event::poll(Duration::ZERO).unwrap_or(false) {
         match event::read() {

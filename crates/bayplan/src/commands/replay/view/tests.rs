@@ -24,7 +24,8 @@ async fn of_log(file: &Path, width: u16, height: u16) -> Screen<TestBackend> {
     let bounds = walk.bounds();
     let span = Span { first: bounds.first, last: bounds.last, from: bounds.first_at, to: bounds.last_at };
     let terminal = Terminal::new(TestBackend::new(width, height)).expect("a terminal");
-    let mut screen = Screen { terminal, model: Model::new("harbour.log".to_owned(), span), walk };
+    let drawn_at = Instant::now();
+    let mut screen = Screen { terminal, model: Model::new("harbour.log".to_owned(), span), walk, drawn_at };
     screen.begin(Seq(1)).await;
     screen
 }
