@@ -82,7 +82,14 @@ impl Looking {
         if self.is_copy {
             return Ok(());
         }
-        database.try_catch_up_with_primary()?;
+        // What becomes a table meanwhile is in neither place for a moment.
+        for tries in 0..TRIES {
+            let before = database.latest_sequence_number();
+            database.try_catch_up_with_primary()?;
+            if tries > 0 && database.latest_sequence_number() == before {
+                break;
+            }
+        }
         sync_logs(folder).map_err(unavailable)
     }
 }

@@ -66,10 +66,26 @@ pub(crate) fn difference(
     };
     placement_difference([one, other]).or_else(|| {
         let [one, other] = [told(one, states[0], strictness), told(other, states[1], strictness)];
-        let same = one.iter().zip(&other).take_while(|(one, other)| one == other).count();
-        let events = [one, other].map(|mut told| (same < told.len()).then(|| Box::new(told.swap_remove(same))));
+        let events = match strictness {
+            Strictness::Everything => first_in_turn(one, other),
+            Strictness::Decisions => first_of_one(&one, &other),
+        };
         events.iter().any(Option::is_some).then_some(Difference::Event { events })
     })
+}
+
+/// Event by event.
+fn first_in_turn(one: Vec<Event>, other: Vec<Event>) -> [Option<Box<Event>>; 2] {
+    let same = one.iter().zip(&other).take_while(|(one, other)| one == other).count();
+    [one, other].map(|mut told| (same < told.len()).then(|| Box::new(told.swap_remove(same))))
+}
+
+/// Which app is told of first depends on how costly it is to decide for it, and makes no difference: what counts is what only one of
+/// them tells.
+fn first_of_one(one: &[Event], other: &[Event]) -> [Option<Box<Event>>; 2] {
+    let only =
+        |these: &[Event], those: &[Event]| these.iter().find(|event| !those.contains(event)).cloned().map(Box::new);
+    [only(one, other), only(other, one)]
 }
 
 /// A launch that placement decided: the app, how many of its instances come before it in the record, the task and the agent.
