@@ -42,6 +42,8 @@ pub(crate) struct PastBounds {
     /// The newest one that can be read.
     pub(crate) last: Seq,
     pub(crate) last_at: Timestamp,
+    /// What is wrong with the record behind that.
+    pub(crate) damage: Option<String>,
 }
 
 pub(crate) struct PastLog {
@@ -93,22 +95,21 @@ impl PastLog {
         let log = self.log.as_ref();
         let nothing = || Failure::NotFound("the log is empty".to_owned());
         let (first, first_at) = first_at(log).await.map_err(unable)?.ok_or_else(nothing)?;
-        let (last, last_at) = self.last().await?.unwrap_or((first, first_at));
-        Ok(PastBounds { cluster: cluster_of(log).await?, first, first_at, last, last_at })
+        let (last, last_at, damage) = self.last().await?.unwrap_or((first, first_at, None));
+        Ok(PastBounds { cluster: cluster_of(log).await?, first, first_at, last, last_at, damage })
     }
 
-    /// The last record that can be read.
-    async fn last(&self) -> Result<Option<(Seq, Timestamp)>, Failure> {
+    /// The last record that can be read, and what is wrong with the next one if it is damaged.
+    async fn last(&self) -> Result<Option<(Seq, Timestamp, Option<String>)>, Failure> {
         let log = self.log.as_ref();
-        let last = seq_at(log, Timestamp(u64::MAX)).await;
-        let last = match last {
-            Ok(seq) => seq,
-            Err(PastError::Record { seq, .. }) if seq > Seq(1) => Seq(seq.0 - 1),
+        let (last, damage) = match seq_at(log, Timestamp(u64::MAX)).await {
+            Ok(seq) => (seq, None),
+            Err(error @ PastError::Record { seq, .. }) if seq > Seq(1) => (Seq(seq.0 - 1), Some(error.to_string())),
             Err(PastError::Ahead { .. }) => return Ok(None),
             Err(error) => return Err(unable(error)),
         };
         let mut records = ::master::Records::from(log, last).await.map_err(unable)?;
-        Ok(records.peek().await.map_err(unable)?.map(|sealed| (sealed.record.seq, sealed.record.cause.at)))
+        Ok(records.peek().await.map_err(unable)?.map(|sealed| (sealed.record.seq, sealed.record.cause.at, damage)))
     }
 
     /// The record that is meant by a moment.
@@ -117,7 +118,8 @@ impl PastLog {
             When::Seq(seq) => Meant::Seq(*seq),
             When::Time(at) => Meant::Time(*at),
             When::End | When::Ago(_) | When::TimeOfDay(_) => {
-                let (last, at) = self.last().await?.ok_or_else(|| Failure::NotFound("the log is empty".to_owned()))?;
+                let (last, at, _) =
+                    self.last().await?.ok_or_else(|| Failure::NotFound("the log is empty".to_owned()))?;
                 match when.before(at) {
                     Meant::End => Meant::Seq(last),
                     meant => meant,

@@ -16,6 +16,8 @@ struct Info {
     first_at: Timestamp,
     last: Seq,
     last_at: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    damage: Option<String>,
     /// Records after which a state is kept.
     baselines: Vec<Seq>,
     checkpoints: Vec<Seq>,
@@ -23,7 +25,7 @@ struct Info {
 }
 
 pub(super) async fn run(log: &PastLog, out: &mut Output) -> Result<(), Failure> {
-    let PastBounds { cluster, first, first_at, last, last_at } = log.bounds().await?;
+    let PastBounds { cluster, first, first_at, last, last_at, damage } = log.bounds().await?;
     let failed = |error: &dyn std::fmt::Display| Failure::failed(error.to_string());
     let baselines = log.log().baselines().await.map_err(|error| failed(&error))?;
     let kept = log.kept();
@@ -35,6 +37,7 @@ pub(super) async fn run(log: &PastLog, out: &mut Output) -> Result<(), Failure> 
         first_at,
         last,
         last_at,
+        damage,
         baselines: baselines.iter().map(|baseline| baseline.seq).collect(),
         checkpoints: checkpoints.iter().flatten().map(|checkpoint| checkpoint.seq).collect(),
         cached: kept.cache.iter().flat_map(snapshot::Cache::states).map(|cached| cached.seq).collect(),
@@ -49,8 +52,9 @@ fn text(info: &Info) -> String {
         [seq] => format!("of record {seq}"),
         [first, .., last] => format!("{}, of records {first} to {last}", seqs.len()),
     };
+    let damage = info.damage.as_ref().map_or_else(String::new, |damage| format!("damaged      {damage}\n"));
     format!(
-        "cluster      {cluster}\nfrom         record {}, at {}\nto           record {}, at {}\nbaselines    {}\ncheckpoints  {}\n\
+        "cluster      {cluster}\nfrom         record {}, at {}\nto           record {}, at {}\n{damage}baselines    {}\ncheckpoints  {}\n\
          cached       {}\n",
         info.first,
         moment(info.first_at),

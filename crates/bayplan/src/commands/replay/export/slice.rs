@@ -31,13 +31,23 @@ impl<'a> Slice<'a> {
         let bounds = past.bounds().await?;
         let to = match to {
             Some(when) => past.seq_of(when).await?.min(bounds.last),
-            None => bounds.last,
+            None => match bounds.damage {
+                None => bounds.last,
+                Some(damage) => {
+                    return Err(Failure::failed(format!("{damage}; --to {} exports what comes before", bounds.last)));
+                }
+            },
         };
+        let first = first(past).await?;
         let from = match from {
             Some(When::Seq(seq)) => (*seq).max(Seq(1)),
             // The last record that is not later is the one before.
-            Some(when) => past.seq_of(when).await.map_or(Seq(0), |seq| seq).next(),
-            None => first(past).await?,
+            Some(when) => match past.seq_of(when).await {
+                Ok(seq) => seq.next().max(first),
+                Err(Failure::NotFound(_)) => first,
+                Err(failure) => return Err(failure),
+            },
+            None => first,
         };
         if from > to {
             return Err(Failure::Usage(format!(
@@ -48,7 +58,7 @@ impl<'a> Slice<'a> {
         let end = past.log().bounds().await.map_err(|error| Failure::failed(error.to_string()))?.last;
         let (tip, position) = (Tip::default(), Position::default());
         let mut slice = Self { past, from, to, before: None, tip, position, end };
-        if from > Seq(1) {
+        if from > Seq(1) || first > Seq(1) {
             slice.begin().await?;
         }
         Ok(slice)
