@@ -172,7 +172,7 @@ pub(crate) struct Simulate {
     #[arg(long, env = "BAYPLAN_SIMULATE_TIES", value_name = "FILE", requires = "nodes")]
     pub(crate) ties: Option<PathBuf>,
 
-    /// A recorded log instead: the folder of a master that is stopped, NATS servers, or a file of `bayplan log export`
+    /// A recorded log instead: a master's folder, NATS servers, or a file of `bayplan log export`
     #[arg(long, env = "BAYPLAN_SIMULATE_LOG", value_name = "PLACE", value_parser = parse_source)]
     pub(crate) log: Option<LogSource>,
 

@@ -43,12 +43,11 @@ pub(super) async fn run(wish: Grep, out: &mut Output) -> Result<(), Failure> {
     };
     stretch.each(&log, "searching", see).await?;
     if wish.count && out.is_json() {
-        return out.document(&counted);
-    }
-    if wish.count {
+        out.document(&counted)?;
+    } else if wish.count {
         let (records, events) = (counted.records, counted.events);
         let text = format!("{}, {}\n", render::count(records, "record"), render::count(events, "event"));
-        return out.text(&text);
+        out.text(&text)?;
     }
     if counted.records == 0 {
         return Err(Failure::failed(format!("none of records {} to {} is so", stretch.first, stretch.last)));
