@@ -170,11 +170,16 @@ impl Key {
         let state = scope.state;
         match self {
             Self::App(id) => state.apps.get(id).map_or(Value::Nothing, Value::App),
-            // An id itself is the first of those that begin with it.
-            Self::Task(id) => match state.tasks.range(id.clone()..).next() {
-                Some((found, task)) if found.as_str().starts_with(id.as_str()) => Value::Task(task),
-                _ => Value::Nothing,
-            },
+            // An id itself is the first of those that begin with it. A beginning that several have means none of them.
+            Self::Task(id) => {
+                let begins = |found: &TaskId| found.as_str().starts_with(id.as_str());
+                let mut found = state.tasks.range(id.clone()..).take_while(|(found, _)| begins(found));
+                match (found.next(), found.next()) {
+                    (Some((whole, task)), _) if whole == id => Value::Task(task),
+                    (Some((_, task)), None) => Value::Task(task),
+                    _ => Value::Nothing,
+                }
+            }
             Self::Agent(id) => state.agents.get(id).map_or(Value::Nothing, Value::Agent),
             Self::Host(name) => {
                 let mut named = state.agents.values().filter(|agent| agent.description.hostname == **name);

@@ -259,7 +259,7 @@ fn in_state<'a>(scope: &Scope<'a>, state: TaskState) -> Value<'a> {
 /// What is looked up by an id.
 pub(super) const LOOKUPS: [(&str, Thing, &str); 6] = [
     ("app", Thing::App, "by its id, as in app(\"/web\")"),
-    ("task", Thing::Task, "by its id, or the beginning of it"),
+    ("task", Thing::Task, "by its id, or a beginning that no other has"),
     ("agent", Thing::Agent, "by its id or its hostname"),
     ("offer", Thing::Offer, "by its id"),
     ("framework", Thing::Framework, "by its id"),
