@@ -1,4 +1,4 @@
-//! A log as `bayplan log export` writes it; docs/operators.md says how.
+//! A log as `bayplan log export` writes it; docs/operate.md says how.
 
 use model::SealedRecord;
 
