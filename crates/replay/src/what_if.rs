@@ -235,9 +235,8 @@ impl WhatIf {
             return;
         }
         let decided = self.control.decide(&record.cause, &self.policies);
-        let state = &self.control.world.state;
         let both = [Ok(record.events.as_slice()), as_ref(&decided)];
-        let Some(difference) = difference(both, [state, state], Strictness::Everything) else { return };
+        let Some(difference) = difference(both, [&self.control, &self.control], Strictness::Everything) else { return };
         let accounts = match &difference {
             Difference::Placement { app, nth, .. } => {
                 [None, account(&self.control.world, &record.cause, &self.policies, app, *nth)]
@@ -289,9 +288,8 @@ impl WhatIf {
 
     fn compare(&mut self, command: &Command, seq: Seq, is_recorded: bool, decided: &[Decided; 2]) {
         let [one, other] = decided;
-        let states = [&self.control.world.state, &self.forked.world.state];
         let both = [as_ref(one), as_ref(other)];
-        let Some(difference) = difference(both, states, Strictness::Decisions) else { return };
+        let Some(difference) = difference(both, [&self.control, &self.forked], Strictness::Decisions) else { return };
         let accounts = match &difference {
             Difference::Placement { app, nth, .. } => {
                 [&self.control, &self.forked].map(|run| account(&run.world, command, &self.policies, app, *nth))

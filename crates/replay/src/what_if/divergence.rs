@@ -10,6 +10,8 @@ use placement::{Account, Scratch};
 use scheduler::{Asked, Policies, World, decide_observed};
 use state::State;
 
+use super::run::Run;
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Divergence {
     /// The record whose command is decided otherwise; or the last one before it, when the log has no such command.
@@ -49,10 +51,10 @@ pub(crate) enum Strictness {
     Decisions,
 }
 
-/// The first difference between the decisions of two, each in its own state.
+/// The first difference between the decisions of two runs.
 pub(crate) fn difference(
     decided: [Result<&[Event], &str>; 2],
-    states: [&State; 2],
+    runs: [&Run; 2],
     strictness: Strictness,
 ) -> Option<Difference> {
     let [one, other] = match decided {
@@ -65,26 +67,35 @@ pub(crate) fn difference(
         }
     };
     placement_difference([one, other]).or_else(|| {
-        let [one, other] = [told(one, states[0], strictness), told(other, states[1], strictness)];
+        let [one, other] = [told(one, runs[0], strictness), told(other, runs[1], strictness)];
         let events = match strictness {
-            Strictness::Everything => first_in_turn(one, other),
+            Strictness::Everything => first_in_turn(&one, &other),
             Strictness::Decisions => first_of_one(&one, &other),
         };
+        let events = events.map(|told| told.map(|told| Box::new(told.event.clone())));
         events.iter().any(Option::is_some).then_some(Difference::Event { events })
     })
 }
 
+/// An event without what makes no difference.
+struct Told {
+    event: Event,
+    /// The event where the same task has the same name in both runs.
+    compared: Event,
+}
+
 /// Event by event.
-fn first_in_turn(one: Vec<Event>, other: Vec<Event>) -> [Option<Box<Event>>; 2] {
-    let same = one.iter().zip(&other).take_while(|(one, other)| one == other).count();
-    [one, other].map(|mut told| (same < told.len()).then(|| Box::new(told.swap_remove(same))))
+fn first_in_turn<'a>(one: &'a [Told], other: &'a [Told]) -> [Option<&'a Told>; 2] {
+    let same = one.iter().zip(other).take_while(|(one, other)| one.compared == other.compared).count();
+    [one, other].map(|told| told.get(same))
 }
 
 /// Which app is told of first depends on how costly it is to decide for it, and makes no difference: what counts is what only one of
 /// them tells.
-fn first_of_one(one: &[Event], other: &[Event]) -> [Option<Box<Event>>; 2] {
-    let only =
-        |these: &[Event], those: &[Event]| these.iter().find(|event| !those.contains(event)).cloned().map(Box::new);
+fn first_of_one<'a>(one: &'a [Told], other: &'a [Told]) -> [Option<&'a Told>; 2] {
+    let only = |these: &'a [Told], those: &[Told]| {
+        these.iter().find(|this| those.iter().all(|that| this.compared != that.compared))
+    };
     [only(one, other), only(other, one)]
 }
 
@@ -108,34 +119,52 @@ fn launches(events: &[Event]) -> Vec<Launch<'_>> {
     numbered.collect()
 }
 
+/// The first instance, as the first one places them, that the other places elsewhere or not at all. In which order apps have their turn
+/// depends on how costly it is to decide for them, so it is no difference.
 fn placement_difference(events: [&[Event]; 2]) -> Option<Difference> {
     let both = events.map(launches);
-    let place = |launch: &Launch<'_>| (launch.0.clone(), launch.1, launch.3);
-    let same = both[0].iter().zip(&both[1]).take_while(|(one, other)| place(one) == place(other)).count();
-    let [one, other] = [both[0].get(same), both[1].get(same)];
-    // Apps are placed in their order, so what comes first in it is what the other does not place.
-    let is_of = |launch: &Launch<'_>, first: &Launch<'_>| (launch.0, launch.1) == (first.0, first.1);
-    let first = match (one, other) {
-        (Some(one), Some(other)) => {
-            if (other.0, other.1) < (one.0, one.1) {
-                other
-            } else {
-                one
-            }
-        }
-        (Some(first), None) | (None, Some(first)) => first,
-        (None, None) => return None,
+    let of = |side: usize, wanted: &Launch<'_>| {
+        both[side].iter().find(|launch| (launch.0, launch.1) == (wanted.0, wanted.1)).copied()
     };
-    let sides = [one, other].map(|launch| launch.filter(|launch| is_of(launch, first)));
-    let tasks = sides.map(|side| side.map(|launch| launch.2.clone()));
-    let agents = sides.map(|side| side.map(|launch| launch.3));
-    Some(Difference::Placement { app: first.0.clone(), nth: first.1, tasks, agents })
+    let elsewhere = |side: usize, launch: &Launch<'_>| of(side, launch).map(|launch| launch.3) != Some(launch.3);
+    let first = both[0].iter().find(|launch| elsewhere(1, launch));
+    let first = first.or_else(|| both[1].iter().find(|launch| elsewhere(0, launch)))?;
+    let sides = [of(0, first), of(1, first)];
+    Some(Difference::Placement {
+        app: first.0.clone(),
+        nth: first.1,
+        tasks: sides.map(|side| side.map(|launch| launch.2.clone())),
+        agents: sides.map(|side| side.map(|launch| launch.3)),
+    })
 }
 
-/// The events without what makes no difference.
-fn told(events: &[Event], state: &State, strictness: Strictness) -> Vec<Event> {
+fn told(events: &[Event], run: &Run, strictness: Strictness) -> Vec<Told> {
     let kept = events.iter().filter(|event| strictness == Strictness::Everything || is_decision(event));
-    kept.filter(|event| !says_the_same_again(event, state)).map(|event| plain(event, strictness)).collect()
+    let kept = kept.filter(|event| !says_the_same_again(event, &run.world.state));
+    let told = kept.map(|event| {
+        let event = plain(event, strictness);
+        let compared = match strictness {
+            Strictness::Everything => event.clone(),
+            Strictness::Decisions => by_instance(&event, run),
+        };
+        Told { event, compared }
+    });
+    told.collect()
+}
+
+/// Ids of tasks depend on the turn in which apps were placed. A launch is known by its app and agent, any other task by its instance.
+fn by_instance(event: &Event, run: &Run) -> Event {
+    let mut event = event.clone();
+    match &mut event {
+        Event::TaskLaunched { task } => task.id = TaskId::new(""),
+        Event::TaskKillRequested { task, .. } => {
+            if let Some(instance) = run.instances.of(task) {
+                *task = TaskId::new(format!("{instance:?}"));
+            }
+        }
+        _ => {}
+    }
+    event
 }
 
 const fn is_decision(event: &Event) -> bool {

@@ -1,8 +1,9 @@
 //! What holds of any fork of any history.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use model::{CommandKind, Seq};
+use model::{AgentId, CommandKind, Record, Seq};
 use proptest::prelude::*;
 use replay::what_if::{Change, Difference, NewProfile};
 
@@ -58,7 +59,7 @@ proptest! {
         let of = |side: usize| {
             both[side].0.records().skip(at.0 as usize).filter(|record| !launches(record).is_empty())
         };
-        let first = of(0).zip(of(1)).find(|(one, other)| launches(one) != launches(other));
+        let first = of(0).zip(of(1)).find(|(one, other)| in_no_order(one) != in_no_order(other));
         let (outcome, _) = both[0].0.fork(at, named(other));
         prop_assert_eq!(&outcome.newer_code, &None);
         let Some((one, two)) = first else {
@@ -68,15 +69,45 @@ proptest! {
         let divergence = outcome.divergence.expect("the full runs differ");
         prop_assert_eq!((divergence.seq, divergence.is_recorded), (one.seq, true));
         prop_assert_eq!(&one.cause, &two.cause);
-        let Difference::Placement { app, nth: _, tasks, agents } = divergence.difference else {
+        let Difference::Placement { app, nth, tasks, agents } = divergence.difference else {
             panic!("{divergence:#?}");
         };
-        let [one, two] = [one, two].map(launches);
-        let place = one.iter().zip(&two).take_while(|(one, two)| one == two).count();
-        prop_assert_eq!(&app.to_string(), &one[place].0);
-        prop_assert_eq!(agents, [Some(one[place].1), Some(two[place].1)]);
-        prop_assert!(tasks.iter().all(Option::is_some));
-        let accounts = divergence.accounts.map(|account| account.expect("both were asked").0);
-        prop_assert_eq!(accounts.map(|name| name.to_string()), [profile.to_owned(), other.to_owned()]);
+        let [one, two] = [numbered(one), numbered(two)];
+        let expected = first_elsewhere(&one, &two).or_else(|| first_elsewhere(&two, &one)).expect("they differ");
+        prop_assert_eq!((app.to_string(), nth), expected.clone());
+        prop_assert_eq!(agents, [agent_of(&one, &expected), agent_of(&two, &expected)]);
+        prop_assert_eq!(tasks.map(|task| task.is_some()), agents.map(|agent| agent.is_some()));
+        for ((account, agent), name) in divergence.accounts.into_iter().zip(agents).zip([profile, other]) {
+            prop_assert!(account.is_some() || agent.is_none(), "who placed it was asked");
+            prop_assert!(account.is_none_or(|(by, _)| &*by == name));
+        }
     }
+}
+
+/// In which order apps have their turn is no difference.
+fn in_no_order(record: &Record) -> BTreeMap<Instance, AgentId> {
+    numbered(record).into_iter().collect()
+}
+
+/// An instance of a record: of which app, and how many of that app come before it.
+type Instance = (String, usize);
+
+fn numbered(record: &Record) -> Vec<(Instance, AgentId)> {
+    let mut numbered: Vec<(Instance, AgentId)> = Vec::new();
+    for (app, agent) in launches(record) {
+        let nth = numbered.iter().filter(|((before, _), _)| *before == app).count();
+        numbered.push(((app, nth), agent));
+    }
+    numbered
+}
+
+fn agent_of(launches: &[(Instance, AgentId)], wanted: &Instance) -> Option<AgentId> {
+    launches.iter().find(|(instance, _)| instance == wanted).map(|(_, agent)| *agent)
+}
+
+fn first_elsewhere(these: &[(Instance, AgentId)], those: &[(Instance, AgentId)]) -> Option<Instance> {
+    these
+        .iter()
+        .find(|(instance, agent)| agent_of(those, instance) != Some(*agent))
+        .map(|(instance, _)| instance.clone())
 }
