@@ -104,3 +104,50 @@ async fn what_is_before_damage_can_be_read_and_then_it_is_told() {
     log.close().await;
     assert!(files(root.path()) == before, "looking changed the folder");
 }
+
+/// A closed log whose first messages are in tables, and the newest of those.
+async fn in_tables() -> (tempfile::TempDir, PathBuf) {
+    let root = tempfile::tempdir().expect("a folder for the test");
+    let small_buffer = Options { write_buffer_bytes: 1 << 20, ..Options::default() };
+    let log = RocksLog::open(root.path(), small_buffer.clone()).await.expect("the log opens");
+    let (mut chain, mut all) = (Chain::default(), Vec::new());
+    for _ in 0..40 {
+        append(&log, &mut chain, &mut all, 100_000).await;
+    }
+    log.close().await;
+    // What is in the write-ahead log becomes a table when the log is opened.
+    RocksLog::open(root.path(), small_buffer).await.expect("the log opens").close().await;
+    let tables = files(root.path()).into_keys().filter(|path| path.extension().is_some_and(|found| found == "sst"));
+    let newest = tables.max().expect("there is a table");
+    (root, newest)
+}
+
+/// What reading all of a log that is looked at ends with.
+async fn first_trouble(folder: &Path) -> String {
+    let log = match RocksLog::look(folder, Options::default()).await {
+        Ok(log) => log,
+        Err(error) => return error.to_string(),
+    };
+    let mut messages = log.read(Position(1));
+    while let Some(message) = messages.next().await {
+        if let Err(error) = message {
+            return error.to_string();
+        }
+    }
+    "nothing".to_owned()
+}
+
+#[tokio::test]
+async fn a_table_that_is_missing_or_cut_is_named() {
+    let (root, newest) = in_tables().await;
+    assert_eq!(first_trouble(root.path()).await, "nothing");
+    let name = newest.file_name().and_then(|name| name.to_str()).expect("a name").to_owned();
+    let bytes = fs::read(&newest).expect("readable");
+    fs::write(&newest, &bytes[..bytes.len() / 2]).expect("writable");
+    let of_cut = first_trouble(root.path()).await;
+    assert!(of_cut.contains(&name), "{of_cut}");
+    fs::remove_file(&newest).expect("removable");
+    let of_missing = first_trouble(root.path()).await;
+    assert!(of_missing.contains(&name), "{of_missing}");
+    assert!(of_missing.contains(&root.path().display().to_string()), "{of_missing}");
+}

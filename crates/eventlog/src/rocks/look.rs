@@ -4,6 +4,9 @@
 //! them. It reads write-ahead logs as they are; bytes in them that the writer has not synced yet are synced here, before
 //! anybody sees them. A write-ahead log with a torn or damaged end is not for RocksDB, see [`super::wal`]: then a copy is
 //! read that ends before it, in which all other files are links.
+//!
+//! Where a table is missing or cut, a secondary instance falls back to the newest state that needs no such table, without a word. So the
+//! tables are checked on their own.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
@@ -42,8 +45,9 @@ impl Looked {
         loop {
             match Self::once(folder, options) {
                 Err(_) if tries < TRIES => {}
-                // What looks torn may be under way.
+                // What looks torn may be under way, and a table that is missing may be one that was removed in its time.
                 Ok(looked) if looked.looking.is_copy && tries < 2 => {}
+                Ok(looked) if looked.looking.damage.is_some() && tries < TRIES => {}
                 looked => return looked,
             }
             std::thread::sleep(TRY_AGAIN_AFTER);
@@ -70,8 +74,8 @@ impl Looked {
         let database = DB::open_as_secondary(&database, &from, &own)?;
         sync_logs(folder).map_err(unavailable)?;
         let damage = match end {
-            End::Cut { damage, .. } => damage,
-            End::Whole => None,
+            End::Cut { damage: Some(damage), .. } => Some(damage),
+            End::Cut { .. } | End::Whole => damage_of_tables(folder, &scratch.path().join("tables"), options)?,
         };
         Ok(Self { database, looking: Looking { damage, is_copy, _scratch: scratch } })
     }
@@ -113,6 +117,38 @@ fn sync_logs(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// What the newest state of the database wants of its tables and does not find. Opened to be read, RocksDB compares each one's length
+/// with what it should be; without write-ahead logs, which nobody asks for here, that takes no time.
+fn damage_of_tables(folder: &Path, at: &Path, options: &Options) -> Result<Option<String>, Refusal> {
+    fs::create_dir(at).and_then(|()| link_without_logs(folder, at)).map_err(unavailable)?;
+    let mut database = options.database();
+    database.create_if_missing(false);
+    database.set_track_and_verify_wals_in_manifest(false);
+    let damage = match DB::open_for_read_only(&database, at, false) {
+        Ok(_) => None,
+        Err(error) => Some(error.into_string().replace(&at.display().to_string(), &folder.display().to_string())),
+    };
+    fs::remove_dir_all(at).map_err(unavailable)?;
+    Ok(damage)
+}
+
+fn link_without_logs(folder: &Path, at: &Path) -> io::Result<()> {
+    let folder = folder.canonicalize()?;
+    for entry in fs::read_dir(&folder)? {
+        let path = entry?.path();
+        match path.file_name().filter(|_| path.is_file() && wal::number(&path).is_none()) {
+            Some(name) if is_table(&path) => symlink(&path, at.join(name))?,
+            Some(name) => fs::copy(&path, at.join(name)).map(|_| ())?,
+            None => {}
+        }
+    }
+    Ok(())
+}
+
+fn is_table(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "sst")
+}
+
 /// Makes the same database, without what is behind `offset` of the write-ahead log `cut`.
 fn link(folder: &Path, copy: &Path, cut: &Path, offset: usize) -> io::Result<()> {
     let folder = folder.canonicalize()?;
@@ -128,7 +164,7 @@ fn link(folder: &Path, copy: &Path, cut: &Path, offset: usize) -> io::Result<()>
                 fs::write(to, &bytes[..offset.min(bytes.len())])?;
             }
             // Whoever writes may append to all but tables, and the copy shall stay as it is.
-            _ if path.extension().is_some_and(|extension| extension == "sst") => symlink(&path, to)?,
+            _ if is_table(&path) => symlink(&path, to)?,
             _ => fs::copy(&path, to).map(|_| ())?,
         }
     }
