@@ -74,7 +74,7 @@ struct LookingBack {
 
 #[derive(Clone)]
 struct Moment {
-    seq: Seq,
+    when: When,
     router: Router,
 }
 
@@ -119,18 +119,16 @@ impl LookingBack {
     }
 
     async fn moment(&self, when: When) -> Result<Moment, Error> {
-        let known = self.remembered().clone().filter(|moment| when == When::Seq(moment.seq));
+        let known = self.remembered().clone().filter(|moment| moment.when == when);
         if let Some(moment) = known {
             return Ok(moment);
         }
-        let handle = self.handle.at(when).await?;
-        let seq = handle.read().seq;
-        let moment = Moment { seq, router: router(handle) };
+        let moment = Moment { when, router: router(self.handle.at(when).await?) };
         *self.remembered() = Some(moment.clone());
         let looking_back = self.clone();
         tokio::spawn(async move {
             tokio::time::sleep(REMEMBERED_FOR).await;
-            looking_back.remembered().take_if(|moment| moment.seq == seq);
+            looking_back.remembered().take_if(|moment| moment.when == when);
         });
         Ok(moment)
     }

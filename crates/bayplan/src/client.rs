@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use api::forward::SEQ_HEADER;
 use api::past::{AT_HEADER, TIME_HEADER};
 use axum::Router;
-use axum::http::{HeaderName, Request};
+use axum::http::{HeaderName, Request, header};
 use model::{AppId, Seq};
 use protocol::operator::{ErrorBody, STATUS_PATH};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
@@ -32,6 +32,8 @@ pub(crate) const SILENCE_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a change waits for some master to lead, and how often it is sent meanwhile.
 const LEADER_PATIENCE: Duration = Duration::from_secs(5);
 const LEADER_LOOK_AGAIN: Duration = Duration::from_millis(200);
+/// How long a question waits for its turn with a master that answers others first.
+const TURN_PATIENCE: Duration = Duration::from_secs(60);
 /// How much of an answer that is no JSON is shown.
 const SHOWN_CHARACTERS: usize = 300;
 
@@ -47,6 +49,21 @@ pub(crate) struct Client {
 
 /// Which master answered, and what.
 type Answer = (MasterUrl, Response);
+
+/// An answer that says to ask again.
+enum NotYet {
+    /// The master follows, and cannot pass the request on at the moment.
+    WithoutLeader(Answer),
+    /// The master has its hands full, and says when it may have them free.
+    Later(Answer, Duration),
+}
+
+/// After how long a question may be asked again, if its answer says that.
+fn later(call: &Call<'_>, response: &Response) -> Option<Duration> {
+    let is_refused_question = call.method == Method::GET && response.status() == StatusCode::SERVICE_UNAVAILABLE;
+    let seconds = response.headers().get(header::RETRY_AFTER).filter(|_| is_refused_question)?;
+    seconds.to_str().ok()?.parse().ok().map(Duration::from_secs)
+}
 
 fn is_without_leader(response: &Response) -> bool {
     let role = response.headers().get(api::forward::ROLE_HEADER);
@@ -102,7 +119,6 @@ impl Client {
                 "{master} does not answer for the past, it is older than this bayplan; open its log with --log"
             )));
         };
-        self.at = Some(seq.to_string());
         Ok((seq, time))
     }
 
@@ -135,32 +151,43 @@ impl Client {
     }
 
     /// Asks one master after the other until one can be reached. While masters answer that none of them leads, a change is
-    /// sent again for a while: it was not made.
+    /// sent again for a while: it was not made. A question is asked again when the master says that it has no time yet.
     async fn send(&self, call: &Call<'_>, timeout: Option<Duration>) -> Result<(MasterUrl, Response), Failure> {
-        let give_up_at = Instant::now() + LEADER_PATIENCE;
+        let began_at = Instant::now();
+        let mut has_said = false;
         loop {
-            match self.send_once(call, timeout).await? {
+            let ((master, response), patience, wait) = match self.send_once(call, timeout).await? {
                 Ok(answer) => return Ok(answer),
-                Err((master, response)) if Instant::now() >= give_up_at => return Err(refusal(&master, response).await),
-                Err(_) => tokio::time::sleep(LEADER_LOOK_AGAIN).await,
+                Err(NotYet::WithoutLeader(answer)) => (answer, LEADER_PATIENCE, LEADER_LOOK_AGAIN),
+                Err(NotYet::Later(answer, wait)) => (answer, TURN_PATIENCE, wait),
+            };
+            if began_at.elapsed() + wait > patience {
+                return Err(refusal(&master, response).await);
             }
+            if patience == TURN_PATIENCE && !std::mem::replace(&mut has_said, true) {
+                let seconds = patience.as_secs();
+                eprintln!("{master} has no time for it yet: it is asked again for up to {seconds} s");
+            }
+            tokio::time::sleep(wait).await;
         }
     }
 
-    /// The inner error is the answer of a master that follows and cannot pass the request on at the moment.
-    async fn send_once(&self, call: &Call<'_>, timeout: Option<Duration>) -> Result<Result<Answer, Answer>, Failure> {
+    async fn send_once(&self, call: &Call<'_>, timeout: Option<Duration>) -> Result<Result<Answer, NotYet>, Failure> {
         let (mut unreachable, mut without_leader) = (Vec::new(), None);
         for master in &self.masters {
             match self.ask(self.request(master, call, timeout)).await {
                 Ok(response) if response.status().is_success() => return Ok(Ok((master.clone(), response))),
                 Ok(response) if is_without_leader(&response) => without_leader = Some((master.clone(), response)),
-                Ok(response) => return Err(refusal(master, response).await),
+                Ok(response) => match later(call, &response) {
+                    Some(wait) => return Ok(Err(NotYet::Later((master.clone(), response), wait))),
+                    None => return Err(refusal(master, response).await),
+                },
                 Err(error) if error.is_connect() => unreachable.push(format!("{master} ({})", innermost(&error))),
                 Err(error) => return Err(broken(master, &error)),
             }
         }
         if let Some(answer) = without_leader {
-            return Ok(Err(answer));
+            return Ok(Err(NotYet::WithoutLeader(answer)));
         }
         Err(Failure::Unreachable(format!(
             "cannot reach a master at {}; start one with `bayplan dev`, or say where it is with --master",

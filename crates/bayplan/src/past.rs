@@ -114,6 +114,11 @@ impl PastLog {
 
     /// The record that is meant by a moment.
     pub(crate) async fn seq_of(&self, when: &When) -> Result<Seq, Failure> {
+        Ok(self.meant_by(when).await?.0)
+    }
+
+    /// The record that is meant by a moment, and the time of it where that is what was asked for.
+    pub(crate) async fn meant_by(&self, when: &When) -> Result<(Seq, Option<Timestamp>), Failure> {
         let meant = match when {
             When::Seq(seq) => Meant::Seq(*seq),
             When::Time(at) => Meant::Time(*at),
@@ -127,9 +132,9 @@ impl PastLog {
             }
         };
         match meant {
-            Meant::Seq(seq) => Ok(seq),
-            Meant::Time(at) => seq_at(self.log.as_ref(), at).await.map_err(unable),
-            Meant::End => Ok(END),
+            Meant::Seq(seq) => Ok((seq, None)),
+            Meant::Time(at) => Ok((seq_at(self.log.as_ref(), at).await.map_err(unable)?, Some(at))),
+            Meant::End => Ok((END, None)),
         }
     }
 

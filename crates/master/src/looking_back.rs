@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use eventlog::EventLog;
-use model::{Position, Tip};
+use model::{Position, Timestamp, Tip};
 use scheduler::Policies;
 use state::State;
 use tokio::sync::{mpsc, watch};
@@ -23,13 +23,18 @@ use crate::tasks::Tasks;
 impl Handle {
     /// This master's log at a moment. It is folded for it, beside all other work; a few at a time.
     pub async fn at(&self, when: When) -> Result<Self, ExplainError> {
+        let asked = match when {
+            When::Time(at) => Some(at.min(System.now())),
+            When::Seq(_) => None,
+        };
         let last = self.read().seq;
         let (state, tip, position) = self.explaining.at(when, last).await?;
         let (streams, explaining, tasks) = (self.streams.clone(), self.explaining.clone(), self.tasks.clone());
-        Ok(of_past(state, tip, position, streams, explaining, tasks))
+        Ok(of_past(state, tip, position, asked, streams, explaining, tasks))
     }
 
-    /// The log of a master that need not run, with a state of it that ends with `tip`, in the message at `position`.
+    /// The log of a master that need not run, with a state of it that ends with `tip`, in the message at `position`. Ages count to the
+    /// moment that was `asked` for, where that is later than the last record before it.
     #[must_use]
     pub fn over_past<L: EventLog>(
         log: Arc<L>,
@@ -38,11 +43,12 @@ impl Handle {
         state: State,
         tip: Tip,
         position: Position,
+        asked: Option<Timestamp>,
     ) -> Self {
         let (tasks, ended_by_nobody) = Tasks::new();
         ended_by_nobody.disarm();
         let streams = RecordStreams::over(Arc::clone(&log), tasks.clone());
-        of_past(state, tip, position, streams, Explaining::over(log, kept, policies), tasks)
+        of_past(state, tip, position, asked, streams, Explaining::over(log, kept, policies), tasks)
     }
 }
 
@@ -50,12 +56,14 @@ fn of_past(
     state: State,
     tip: Tip,
     position: Position,
+    asked: Option<Timestamp>,
     streams: RecordStreams,
     explaining: Explaining,
     tasks: Tasks,
 ) -> Handle {
     let config = Config::default();
-    let (name, at, led_since) = (state.header.leader.as_str().into(), state.at, state.header.led_since);
+    let (name, led_since) = (state.header.leader.as_str().into(), state.header.led_since);
+    let at = asked.unwrap_or_default().max(state.at);
     let (_, door) = watch::channel(Door::Shut);
     let (orders, _) = mpsc::channel(1);
     Handle {

@@ -37,15 +37,18 @@ pub(super) async fn session(global: Global, past: &PastArgs) -> Result<Session, 
 }
 
 async fn over(log: &PastLog, at: Option<&When>, said: impl Fn(Seq, Timestamp)) -> Result<Client, Failure> {
-    let cursor = match at {
-        None | Some(When::End) => log.open_at_end().await?,
-        Some(when) => log.open_at(log.seq_of(when).await?).await?,
+    let (cursor, asked) = match at {
+        None | Some(When::End) => (log.open_at_end().await?, None),
+        Some(when) => {
+            let (seq, asked) = log.meant_by(when).await?;
+            (log.open_at(seq).await?, asked)
+        }
     };
     let (tip, position) = (cursor.tip(), cursor.position());
     let state = cursor.into_state();
     said(state.seq, state.at);
     let (all, kept) = (Arc::clone(log.log()), log.kept().clone());
-    let handle = ::master::Handle::over_past(all, kept, modules::policies()?, state, tip, position);
+    let handle = ::master::Handle::over_past(all, kept, modules::policies()?, state, tip, position, asked);
     Client::over(api::past::router(handle))
 }
 
