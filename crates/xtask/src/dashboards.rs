@@ -6,9 +6,11 @@ mod cluster;
 mod faults;
 mod framework;
 mod http;
+mod normal;
 mod panels;
 mod processes;
 mod prometheus;
+mod recorded;
 mod way;
 
 use std::collections::BTreeSet;
@@ -24,7 +26,7 @@ use crate::{metrics, workspace};
 use cluster::Cluster;
 use panels::{Question, names_in, questions};
 use processes::Folder;
-use prometheus::Prometheus;
+use prometheus::{Pace, Prometheus, Target};
 
 /// How long a panel may take to have something to show.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -43,6 +45,7 @@ Examples:
   cargo build -p bayplan && cargo xtask dashboards      all of it, in some five minutes
   cargo xtask dashboards --no-faults                    panels and metrics only
   cargo xtask dashboards --rules-only                   promtool's checks and tests, without a cluster
+  cargo xtask dashboards --record-normal 60             an hour without a fault, for promtool's tests
 
 It needs prometheus and promtool (apt-get install prometheus), and as root it also fills disks of its own.")]
 pub(crate) struct Dashboards {
@@ -61,11 +64,17 @@ pub(crate) struct Dashboards {
     /// Check and test the rules only
     #[arg(long, env = "BAYPLAN_RULES_ONLY")]
     rules_only: bool,
+
+    /// Run for so long as on a normal day, with the rules as they are, and write what Prometheus saw as `recorded_test.yml`
+    #[arg(long, env = "BAYPLAN_RECORD_NORMAL", value_name = "MINUTES", conflicts_with_all = ["no_faults", "rules_only"])]
+    record_normal: Option<u32>,
 }
 
 pub(crate) fn run(args: &Dashboards, root: &Path) -> anyhow::Result<ExitCode> {
     let dashboards = root.join("dashboards");
-    check_rules(&dashboards)?;
+    if args.record_normal.is_none() {
+        check_rules(&dashboards)?;
+    }
     if args.rules_only {
         return Ok(ExitCode::SUCCESS);
     }
@@ -77,10 +86,19 @@ pub(crate) fn run(args: &Dashboards, root: &Path) -> anyhow::Result<ExitCode> {
     }
     let folder = Folder::new()?;
     let mut cluster = Cluster::start(&binary, nats, &folder)?;
-    let masters: Vec<&str> = cluster.masters.iter().map(|master| master.address.as_str()).collect();
-    let agents: Vec<&str> = cluster.agents.iter().map(|agent| agent.address.as_str()).collect();
-    let prometheus = Prometheus::start(&dashboards, &masters, &agents, &folder)?;
+    let named = |name: &str, (number, address): (usize, &String)| (format!("{name}-{number}"), address.clone());
+    let masters = cluster.masters.iter().map(|master| &master.address).enumerate();
+    let masters: Vec<Target> = masters.map(|master| named("master", master)).collect();
+    let agents = cluster.agents.iter().map(|agent| &agent.address).enumerate();
+    let agents: Vec<Target> = agents.map(|agent| named("agent", agent)).collect();
+    let pace = if args.record_normal.is_some() { Pace::AsWritten } else { Pace::Quick };
+    let prometheus = Prometheus::start(&dashboards, [&masters, &agents], pace, &folder)?;
     cluster.load()?;
+    if let Some(minutes) = args.record_normal {
+        normal::record(&prometheus, &mut cluster, &dashboards, minutes)?;
+        check_rules(&dashboards)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let mut troubles = silent_panels(&dashboards, &prometheus, &cluster)?;
     troubles.extend(missing_metrics(root, &prometheus)?);
     if !args.no_faults {
@@ -105,8 +123,10 @@ pub(crate) fn say(what: &str) {
 }
 
 fn check_rules(dashboards: &Path) -> anyhow::Result<()> {
-    let checks: [&[&str]; 2] =
-        [&["check", "config", "prometheus.yml"], &["test", "rules", "alerts_test.yml", "normal_test.yml"]];
+    let checks: [&[&str]; 2] = [
+        &["check", "config", "prometheus.yml"],
+        &["test", "rules", "alerts_test.yml", "normal_test.yml", "recorded_test.yml"],
+    ];
     for check in checks {
         let output = Command::new("promtool").args(check).current_dir(dashboards).output();
         let output = output.context("cannot run promtool: apt-get install prometheus has it")?;

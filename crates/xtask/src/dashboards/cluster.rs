@@ -88,19 +88,32 @@ impl<'a> Cluster<'a> {
 
     fn start_agent(&mut self, number: usize) -> anyhow::Result<()> {
         let [port] = free_ports()?;
-        let name = format!("agent-{number}");
-        let own = self.folder.make(&name)?;
+        let own = self.folder.make(&agent_name(number))?;
         let disk = if number == 0 { SmallDisk::on(&own, SMALL_DISK_MB) } else { None };
         let address = format!("127.0.0.1:{port}");
+        let process = self.run_agent(number, &address, &own)?;
+        self.agents.push(AgentProcess { process, address, folder: own, disk });
+        Ok(())
+    }
+
+    /// Its tasks go on meanwhile.
+    pub(crate) fn restart_agent(&mut self, number: usize) -> anyhow::Result<()> {
+        let agent = &mut self.agents[number];
+        agent.process.kill();
+        let (address, own) = (agent.address.clone(), agent.folder.clone());
+        self.agents[number].process = self.run_agent(number, &address, &own)?;
+        Ok(())
+    }
+
+    fn run_agent(&self, number: usize, address: &str, own: &Path) -> anyhow::Result<Running> {
+        let name = agent_name(number);
         let masters: Vec<&str> = self.masters.iter().map(|master| master.address.as_str()).collect();
         let first = TASK_PORTS_FROM + TASK_PORTS * u16::try_from(number)?;
         let resources = format!("cpus:4;mem:2048;disk:2048;ports:[{first}-{}]", first + TASK_PORTS - 1);
         let mut command = Command::new(self.binary);
-        command.args(["--master", &masters.join(","), "agent", "--docker", "off", "--listen", &address, "--work-dir"]);
-        command.arg(&own).args(["--hostname", &name, "--resources", &resources]);
-        let process = Running::start(&name, &mut command, self.folder.path())?;
-        self.agents.push(AgentProcess { process, address, folder: own, disk });
-        Ok(())
+        command.args(["--master", &masters.join(","), "agent", "--docker", "off", "--listen", address, "--work-dir"]);
+        command.arg(own).args(["--hostname", &name, "--resources", &resources]);
+        Running::start(&name, &mut command, self.folder.path())
     }
 
     /// Apps that run, frameworks that take and decline, a shadow.
@@ -153,6 +166,10 @@ impl<'a> Cluster<'a> {
     fn metric(&self, series: &str) -> Option<f64> {
         shown(&self.leader()?.address, series)
     }
+}
+
+fn agent_name(number: usize) -> String {
+    format!("agent-{number}")
 }
 
 fn shown(address: &str, series: &str) -> Option<f64> {
