@@ -72,10 +72,14 @@ fn a_recorded_log_is_the_same_at_every_moment_wherever_it_is_kept() {
     }
     let middle = document(&root, &["--at", &(last / 2).to_string(), "--log", &file, "status"]);
     let time = middle["at"].as_u64().expect("a time");
-    let ago = format!("-{}ms", document(&root, &["--log", &file, "status"])["at"].as_u64().expect("a time") - time);
-    let by_time = document(&root, &["--at", &ago, "--log", &file, "status"]);
+    let since = number(&document(&root, &["--log", &file, "status"]), "at") - time;
+    let by_time = document(&root, &["--at", &format!("-{since}ms"), "--log", &file, "status"]);
     assert_eq!(by_time["at"], middle["at"]);
     assert!(number(&by_time, "seq") >= last / 2, "the last record of that time");
+    for more in 1..=5 {
+        let earlier = document(&root, &["--at", &format!("-{}ms", since + more), "--log", &file, "status"]);
+        assert_eq!(number(&earlier, "now"), time - more, "ages count to the moment that was asked for");
+    }
     let tasks = document(&root, &["--log", &file, "task", "list"]);
     let task = tasks["tasks"][0]["id"].as_str().expect("a task");
     let shown = document(&root, &["--log", &file, "task", "show", task]);
@@ -164,6 +168,16 @@ fn a_running_master_answers_for_the_past_as_its_folder_does() {
         let of_folder = document(&root, &[&["--log", &folder, "--at", &seq], look].concat());
         assert_eq!(of_master, of_folder, "{look:?}, while the master runs");
     }
+    let [before, ago, after] = [
+        document(&root, &["--master", &master, "status"]),
+        document(&root, &["--master", &master, "--at", "-1ms", "status"]),
+        document(&root, &["--master", &master, "status"]),
+    ]
+    .map(|status| number(&status, "now"));
+    assert!(
+        (before..=after).contains(&(ago + 1)),
+        "{ago} is not one moment before the time between {before} and {after}"
+    );
     let before = document(&root, &["--master", &master, "--at", &empty, "app", "list"]);
     assert_eq!(before["apps"].as_array().map(Vec::len), Some(0), "{before}");
     let said = all_of(&run(&root, &["--master", &master, "--at", &empty, "app", "list"]));

@@ -62,7 +62,8 @@ enum NotYet {
 fn later(call: &Call<'_>, response: &Response) -> Option<Duration> {
     let is_refused_question = call.method == Method::GET && response.status() == StatusCode::SERVICE_UNAVAILABLE;
     let seconds = response.headers().get(header::RETRY_AFTER).filter(|_| is_refused_question)?;
-    seconds.to_str().ok()?.parse().ok().map(Duration::from_secs)
+    let wait = seconds.to_str().ok()?.parse().ok().map(Duration::from_secs)?;
+    Some(wait.max(LEADER_LOOK_AGAIN))
 }
 
 fn is_without_leader(response: &Response) -> bool {
@@ -298,10 +299,32 @@ fn innermost(error: &dyn std::error::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use axum::routing::{get, put};
+
     use super::*;
 
     fn explained(body: &str) -> String {
         explain(&serde_json::from_str(body).expect("an error body"))
+    }
+
+    #[tokio::test]
+    async fn a_question_waits_for_its_turn_and_a_change_does_not() {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let answer = move || {
+            let is_first = asked.fetch_add(1, Ordering::Relaxed) == 0;
+            let status = if is_first { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
+            async move { (status, [(header::RETRY_AFTER, "0")], "7") }
+        };
+        let busy = || async { (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "0")], "{}") };
+        let routes = Router::new().route("/past", get(answer)).route("/change", put(busy));
+        let client = Client::over(routes).expect("a client");
+        assert_eq!(client.get::<u32>("/past", &[]).await.ok(), Some(7));
+        let began_at = Instant::now();
+        assert!(client.upload::<u32>("/change", b"x").await.is_err());
+        assert!(began_at.elapsed() < TURN_PATIENCE);
     }
 
     #[test]

@@ -104,7 +104,7 @@ impl EventLog for RocksLog {
         let messages = Cursor::read(&self.store, end, from);
         match self.store.damage() {
             Some(damage) if from <= last.next() => {
-                let error = CodecError::Malformed(damage.to_owned());
+                let error = CodecError::Storage(damage.to_owned());
                 messages.followed_by(ReadError::damaged(last.next(), error))
             }
             _ => messages,

@@ -146,6 +146,7 @@ async fn a_table_that_is_missing_or_cut_is_named() {
     fs::write(&newest, &bytes[..bytes.len() / 2]).expect("writable");
     let of_cut = first_trouble(root.path()).await;
     assert!(of_cut.contains(&name), "{of_cut}");
+    assert!(of_cut.starts_with("position "), "where what can be read ends: {of_cut}");
     fs::remove_file(&newest).expect("removable");
     let of_missing = first_trouble(root.path()).await;
     assert!(of_missing.contains(&name), "{of_missing}");

@@ -21,6 +21,9 @@ pub(crate) const ENVELOPE_BYTES: usize = 1 + 2 + 5 + 5;
 pub enum CodecError {
     #[error("record is cut off or is not MessagePack: {0}")]
     Malformed(String),
+    /// What keeps the log cannot give the record.
+    #[error("it cannot be read where it is kept: {0}")]
+    Storage(String),
     #[error("record has format {found}, but this version reads up to {NEWEST_FORMAT}: use a newer bayplan")]
     NewerFormat { found: u8 },
     #[error("record is damaged: its checksum is {computed:08x}, but it was written with {stored:08x}")]

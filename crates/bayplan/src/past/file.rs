@@ -105,7 +105,7 @@ impl EventLog for FileLog {
             (Err(error), _) => Messages::none().followed_by(error),
             (Ok(messages), None) => messages,
             (Ok(messages), Some(reason)) => {
-                let error = CodecError::Malformed(format!("the file is damaged: {reason}"));
+                let error = CodecError::Storage(format!("the file is damaged: {reason}"));
                 messages.followed_by(ReadError::damaged(last.next(), error))
             }
         }

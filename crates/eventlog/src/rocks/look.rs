@@ -14,12 +14,14 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use model::Position;
 use rocksdb::DB;
 use tempfile::TempDir;
 
-use super::Options;
 use super::store::Refusal;
 use super::wal::{self, End};
+use super::{Options, baselines};
+use crate::Bounds;
 
 /// Files come and go while somebody writes, so a look may fail and the next one succeed.
 const TRIES: u32 = 5;
@@ -33,6 +35,8 @@ pub(super) struct Looked {
 pub(super) struct Looking {
     /// Why the log ends too early.
     pub(super) damage: Option<String>,
+    /// Whether a table is missing or cut, so that what is there may also begin too late or have a gap.
+    pub(super) lacks_tables: bool,
     /// Whether it is a copy, which nobody appends to.
     is_copy: bool,
     /// What RocksDB wants for itself, and the copy if there is one.
@@ -73,15 +77,28 @@ impl Looked {
         database.set_max_open_files(-1);
         let database = DB::open_as_secondary(&database, &from, &own)?;
         sync_logs(folder).map_err(unavailable)?;
-        let damage = match end {
-            End::Cut { damage: Some(damage), .. } => Some(damage),
-            End::Cut { .. } | End::Whole => damage_of_tables(folder, &scratch.path().join("tables"), options)?,
+        let of_tables = damage_of_tables(folder, &scratch.path().join("tables"), options)?;
+        let of_logs = match end {
+            End::Cut { damage, .. } => damage,
+            End::Whole => None,
         };
-        Ok(Self { database, looking: Looking { damage, is_copy, _scratch: scratch } })
+        let lacks_tables = of_tables.is_some();
+        let damage = of_tables.or(of_logs);
+        Ok(Self { database, looking: Looking { damage, lacks_tables, is_copy, _scratch: scratch } })
     }
 }
 
 impl Looking {
+    /// The bounds of what was found. Where tables are missing, a log that begins later was not trimmed, unless a baseline stands for
+    /// what was before.
+    pub(super) fn meant(&self, found: Bounds, folder: &Path) -> Bounds {
+        let was_trimmed = || baselines::list(folder).is_ok_and(|baselines| !baselines.is_empty());
+        if self.lacks_tables && !found.is_empty() && !was_trimmed() {
+            return Bounds { first: Position(1), ..found };
+        }
+        found
+    }
+
     pub(super) fn catch_up(&self, database: &DB, folder: &Path) -> Result<(), Refusal> {
         if self.is_copy {
             return Ok(());
@@ -126,7 +143,11 @@ fn damage_of_tables(folder: &Path, at: &Path, options: &Options) -> Result<Optio
     database.set_track_and_verify_wals_in_manifest(false);
     let damage = match DB::open_for_read_only(&database, at, false) {
         Ok(_) => None,
-        Err(error) => Some(error.into_string().replace(&at.display().to_string(), &folder.display().to_string())),
+        Err(error) => {
+            let said = error.into_string().replace(&at.display().to_string(), &folder.display().to_string());
+            // It is not the list of the tables that is wrong.
+            Some(said.split("  The file").next().unwrap_or_default().to_owned())
+        }
     };
     fs::remove_dir_all(at).map_err(unavailable)?;
     Ok(damage)

@@ -137,6 +137,7 @@ impl Store {
         let looked = Looked::at(&folder, &options).map_err(|refusal| refusal.into_open_error(folder.clone()))?;
         let bounds =
             bounds_of(&looked.database).map_err(|error| Refusal::from(error).into_open_error(folder.clone()))?;
+        let bounds = looked.looking.meant(bounds, &folder);
         Ok(Self {
             folder,
             options,
@@ -163,7 +164,7 @@ impl Store {
         let unavailable = |refusal: Refusal| ReadError::Unavailable { reason: refusal.reason().to_owned() };
         looking.catch_up(database, &self.folder).map_err(unavailable)?;
         let bounds = bounds_of(database).map_err(|error| unavailable(error.into()))?;
-        self.first.store(bounds.first.0, Ordering::Release);
+        self.first.store(looking.meant(bounds, &self.folder).first.0, Ordering::Release);
         self.end.send_if_modified(|end| std::mem::replace(end, bounds.last) != bounds.last);
         Ok(())
     }
@@ -389,6 +390,10 @@ impl Store {
             // What is good is handed out first; the next chunk begins with the trouble.
             Err(_) if !messages.is_empty() => Ok(messages),
             Err(_) if from < self.first() => Err(ReadError::Trimmed { wanted: from, first: self.first() }),
+            Err(ReadError::Missing { position }) if self.damage().is_some() => {
+                let damage = self.damage().unwrap_or_default().to_owned();
+                Err(ReadError::damaged(position, CodecError::Storage(damage)))
+            }
             Err(error) => Err(error),
             Ok(()) => Ok(messages),
         }
@@ -461,7 +466,7 @@ fn key(position: Position) -> [u8; 8] {
 fn cannot_read(position: Position, error: &rocksdb::Error) -> ReadError {
     match error.kind() {
         ErrorKind::Corruption => {
-            let error = CodecError::Malformed(error.to_string());
+            let error = CodecError::Storage(error.to_string());
             ReadError::damaged(position, error)
         }
         _ => ReadError::Unavailable { reason: error.to_string() },

@@ -237,7 +237,7 @@ impl Reader {
                 None => self.frame(),
             };
             let position = self.last.next();
-            let damaged = |reason: String| Some(Err(ReadError::damaged(position, CodecError::Malformed(reason))));
+            let damaged = |reason: String| Some(Err(ReadError::damaged(position, CodecError::Storage(reason))));
             match frame {
                 Ok(None) => return None,
                 Ok(Some((Kind::Message, position, _))) if Position(position) < from => {}
