@@ -4,9 +4,11 @@
 //! RocksDB happens on blocking threads. What becomes of the database when the disk fails is in [`store`].
 
 mod baselines;
+mod database;
 mod folder;
 mod look;
 mod options;
+mod refusal;
 mod store;
 mod wal;
 

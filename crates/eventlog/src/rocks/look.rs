@@ -18,7 +18,7 @@ use model::Position;
 use rocksdb::DB;
 use tempfile::TempDir;
 
-use super::store::Refusal;
+use super::refusal::Refusal;
 use super::wal::{self, End};
 use super::{Options, baselines};
 use crate::Bounds;

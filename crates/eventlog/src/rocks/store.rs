@@ -13,14 +13,15 @@ use std::time::Instant;
 
 use model::{CodecError, Position};
 use nix::sys::statvfs::statvfs;
-use rocksdb::{DB, Direction, ErrorKind, IteratorMode, ReadOptions, WriteBatch};
+use rocksdb::{DB, Direction, IteratorMode, ReadOptions, WriteBatch};
 use tokio::sync::watch;
 
 use super::Options;
+use super::database::{Access, bounds_of, cannot_read, key, open_database};
 use super::folder::{cannot_open, lock, make_folder};
 use super::look::{Looked, Looking};
 use super::options::synced;
-use super::wal::{self, WalError};
+use super::refusal::Refusal;
 use crate::{AppendError, Bounds, Content, Message, OpenError, ReadError, TrimError};
 
 /// What a reader gets at a time: at most this many messages, and no further one after this many bytes.
@@ -60,59 +61,6 @@ struct Trouble {
     /// Nothing says yet whether the last append is in the log.
     unsettled: bool,
     tried_at: Instant,
-}
-
-#[derive(Clone)]
-pub(super) enum Refusal {
-    Full(String),
-    Damaged(String),
-    Unavailable(String),
-}
-
-impl From<rocksdb::Error> for Refusal {
-    fn from(error: rocksdb::Error) -> Self {
-        let (kind, text) = (error.kind(), error.into_string());
-        if ["No space left on device", "Disk quota exceeded"].iter().any(|sign| text.contains(sign)) {
-            Self::Full(text)
-        } else if kind == ErrorKind::Corruption {
-            Self::Damaged(text)
-        } else {
-            Self::Unavailable(text)
-        }
-    }
-}
-
-impl From<WalError> for Refusal {
-    fn from(error: WalError) -> Self {
-        match error {
-            WalError::Damaged { .. } => Self::Damaged(error.to_string()),
-            WalError::Io(_) => Self::Unavailable(error.to_string()),
-        }
-    }
-}
-
-impl From<Refusal> for AppendError {
-    fn from(refusal: Refusal) -> Self {
-        match refusal {
-            Refusal::Full(reason) => Self::Full { reason },
-            Refusal::Damaged(reason) | Refusal::Unavailable(reason) => Self::Unavailable { reason },
-        }
-    }
-}
-
-impl Refusal {
-    fn reason(&self) -> &str {
-        let (Self::Full(reason) | Self::Damaged(reason) | Self::Unavailable(reason)) = self;
-        reason
-    }
-
-    fn into_open_error(self, folder: PathBuf) -> OpenError {
-        match self {
-            Self::Full(reason) => OpenError::Full { folder, reason },
-            Self::Damaged(reason) => OpenError::Damaged { folder, reason },
-            Self::Unavailable(reason) => OpenError::Unavailable { folder, reason },
-        }
-    }
 }
 
 impl Store {
@@ -428,47 +376,5 @@ impl Store {
             position = position.next();
         }
         Ok(())
-    }
-}
-
-#[derive(Clone, Copy)]
-enum Access {
-    Write,
-    Read,
-}
-
-/// Opens the database in a folder that this process holds the lock of.
-fn open_database(folder: &Path, options: &Options, access: Access) -> Result<(DB, Bounds), Refusal> {
-    wal::mend(folder)?;
-    let database = match access {
-        Access::Write => DB::open(&options.database(), folder),
-        Access::Read => DB::open_for_read_only(&options.database(), folder, false),
-    }?;
-    let bounds = bounds_of(&database)?;
-    Ok((database, bounds))
-}
-
-fn bounds_of(database: &DB) -> Result<Bounds, rocksdb::Error> {
-    let position = |mode| {
-        let entry = database.iterator(mode).next().transpose()?;
-        Ok(entry.and_then(|(key, _)| key[..].try_into().ok()).map(|key| Position(u64::from_be_bytes(key))))
-    };
-    Ok(match (position(IteratorMode::Start)?, position(IteratorMode::End)?) {
-        (Some(first), Some(last)) => Bounds { first, last },
-        _ => Bounds::EMPTY,
-    })
-}
-
-fn key(position: Position) -> [u8; 8] {
-    position.0.to_be_bytes()
-}
-
-fn cannot_read(position: Position, error: &rocksdb::Error) -> ReadError {
-    match error.kind() {
-        ErrorKind::Corruption => {
-            let error = CodecError::Storage(error.to_string());
-            ReadError::damaged(position, error)
-        }
-        _ => ReadError::Unavailable { reason: error.to_string() },
     }
 }
