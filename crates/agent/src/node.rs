@@ -4,6 +4,7 @@
 //! and only then starts, stops and reports anything. What a desired list makes necessary is decided in
 //! `reconcile`; how tasks are run is the containerizers'.
 
+mod performing;
 mod stopping;
 
 use std::collections::BTreeMap;
@@ -12,18 +13,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use model::{AgentDescription, StatusUpdate, TaskId, TaskStatus};
-use protocol::agent::{Acknowledgement, AgentIdentity, Desired, DesiredTask, TaskSpec};
+use protocol::agent::{Acknowledgement, AgentIdentity, Desired, DesiredTask};
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 use crate::config::Shutdown;
-use crate::containerizer::{Containerizer, Ended, Launch, LaunchError, Phase};
+use crate::containerizer::{Containerizer, Phase};
 use crate::journal::Journal;
 use crate::ledger::{Fact, Kind, Ledger, Stop};
 use crate::link::Word;
 use crate::machine::Environment;
 use crate::outbox::Outbox;
 use crate::reconcile::{Actual, Disregarded, kind_of, reconcile};
-use crate::runner::{Runner, Seen};
+use crate::runner::Seen;
 use crate::sabotage::Sabotage;
 use crate::sandbox::Sandboxes;
 use crate::tasks::Tasks;
@@ -334,106 +335,6 @@ impl Node {
         for task in tasks.keys().filter(|task| !self.ledger.tasks.contains_key(task)) {
             tracing::warn!(%task, kind = kind.name(), "removing what is left of a task that nobody knows");
             self.state.actions.push(Action::CleanUp(task.clone(), kind));
-        }
-    }
-
-    fn perform(&mut self) {
-        for action in std::mem::take(&mut self.state.actions) {
-            match action {
-                Action::Start(task) => self.start(*task),
-                Action::Adopt(task, phase) => self.adopt(&task, phase),
-                Action::Stop(task, grace) => {
-                    if let Some(watched) = self.state.watched.get(&task) {
-                        watched.stop.send_replace(Some(grace));
-                    }
-                }
-                Action::Forget(task, kind) => self.remove(task, kind),
-                Action::CleanUp(task, kind) => self.clean_up(task, kind),
-            }
-        }
-        self.flush();
-    }
-
-    fn runner(&mut self, task: &TaskId, kind: Kind, stop: Option<Duration>) -> Option<Runner> {
-        let containerizer = Arc::clone(self.containerizers.get(&kind)?);
-        let (sender, stop) = watch::channel(stop);
-        self.state.watched.insert(task.clone(), Watched { actual: Actual::Starting, stop: sender });
-        let environment = Arc::clone(&self.environment);
-        Some(Runner { task: task.clone(), environment, containerizer, stop, inputs: self.inputs.clone() })
-    }
-
-    fn start(&mut self, task: DesiredTask) {
-        let kind = kind_of(&task.spec);
-        let known = self.ledger.tasks.get(&task.id).and_then(|entry| entry.stop);
-        let stop = known.map(|stop| Duration::from_millis(stop.grace_ms));
-        let (Some(identity), Some(permits)) = (self.ledger.identity.clone(), self.state.permits.get(&kind).cloned())
-        else {
-            let error = LaunchError::new(format!("this agent has no {} containerizer", kind.name()));
-            return self.end_unstarted(task.id, error);
-        };
-        let hostname = self.description.borrow().hostname.clone();
-        tracing::info!(task = %task.id, kind = kind.name(), "starting");
-        let sandbox = self.sandboxes.path(&task.id);
-        let (spec, host_ports, gpu_slots) = (TaskSpec::clone(&task.spec), task.host_ports, task.gpu_slots);
-        let launch = Launch { task: task.id.clone(), identity, spec, host_ports, gpu_slots, sandbox, hostname };
-        if let Some(runner) = self.runner(&task.id, kind, stop) {
-            self.tasks.spawn(runner.start(launch, Arc::clone(&self.sandboxes), permits));
-        }
-    }
-
-    /// Told by way of the inbox, so that the end is written before it is reported.
-    fn end_unstarted(&self, task: TaskId, error: LaunchError) {
-        let inputs = self.inputs.clone();
-        let seen = Seen::Ended(Ended::NotStarted { error });
-        self.tasks.spawn(async move {
-            // The loop is gone when the agent is stopping.
-            let _gone = inputs.send(Input::Task { task, seen }).await;
-        });
-    }
-
-    fn adopt(&mut self, task: &TaskId, phase: Option<Phase>) {
-        let Some(entry) = self.ledger.tasks.get(task) else { return };
-        let (kind, stop) = (entry.containerizer, entry.stop.map(|stop| Duration::from_millis(stop.grace_ms)));
-        if let Some(runner) = self.runner(task, kind, stop) {
-            self.tasks.spawn(runner.adopt(phase));
-        }
-    }
-
-    fn remove(&self, task: TaskId, kind: Kind) {
-        let Some(containerizer) = self.containerizers.get(&kind).cloned() else { return };
-        let (sandboxes, environment) = (Arc::clone(&self.sandboxes), Arc::clone(&self.environment));
-        self.tasks.spawn(async move {
-            if let Err(error) = containerizer.remove(&task).await {
-                tracing::warn!(%task, %error, "cannot remove what an ended task left; the next start tries again");
-            }
-            sandboxes.ended(&task);
-            environment.on_disk(Box::new(move || sandboxes.prune())).await;
-        });
-    }
-
-    fn clean_up(&self, task: TaskId, kind: Kind) {
-        let Some(containerizer) = self.containerizers.get(&kind).cloned() else { return };
-        self.tasks.spawn(async move {
-            let removed = match containerizer.stop(&task, Duration::ZERO).await {
-                Ok(()) => {
-                    containerizer.wait(&task).await;
-                    containerizer.remove(&task).await
-                }
-                Err(error) => Err(error),
-            };
-            if let Err(error) = removed {
-                tracing::warn!(%task, %error, "cannot remove what is left of a task; the next start tries again");
-            }
-        });
-    }
-
-    /// Hands the next report over when none is on its way.
-    fn flush(&mut self) {
-        metrics::set_updates_waiting(self.state.outbox.unacknowledged());
-        if let Ok(permit) = self.reports.try_reserve()
-            && let Some(batch) = self.state.outbox.next_batch()
-        {
-            permit.send(batch.to_vec());
         }
     }
 }

@@ -9,3 +9,4 @@ mod lacking;
 mod laws;
 mod meaning;
 mod reference;
+mod steps;
