@@ -61,7 +61,8 @@ stage "lints" cargo clippy --workspace --all-targets --quiet -- --deny warnings
 stage "tidy checks" cargo xtask tidy
 if command -v promtool >/dev/null; then
   stage "alerts" promtool check config dashboards/prometheus.yml
-  stage "tests of the alerts" promtool test rules dashboards/alerts_test.yml dashboards/normal_test.yml
+  stage "tests of the alerts" promtool test rules \
+    dashboards/alerts_test.yml dashboards/normal_test.yml dashboards/recorded_test.yml
 else
   say "no promtool on this machine: the tests of the alerts are skipped"
 fi

@@ -32,6 +32,8 @@ pub(crate) struct Master {
     /// Of the operator API.
     pub(crate) address: String,
     pub(crate) way: Option<Way>,
+    /// Under its snapshot.
+    pub(crate) disk: Option<SmallDisk>,
 }
 
 pub(crate) struct AgentProcess {
@@ -81,8 +83,9 @@ impl<'a> Cluster<'a> {
         if let Some(way) = &way {
             command.args(["--log", &format!("nats://127.0.0.1:{}", way.port), "--cluster", "dashboards"]);
         }
+        let disk = SmallDisk::on(&self.folder.make(&format!("{name}/snapshot"))?, SMALL_DISK_MB);
         let process = Running::start(&name, &mut command, self.folder.path())?;
-        self.masters.push(Master { process, address, way });
+        self.masters.push(Master { process, address, way, disk });
         Ok(())
     }
 
@@ -143,6 +146,12 @@ impl<'a> Cluster<'a> {
             bail!("{address}{path} answered {}: {}", answer.status, answer.body);
         }
         Ok(())
+    }
+
+    pub(crate) fn write(&self, name: &str, bytes: &[u8]) -> anyhow::Result<String> {
+        let file = self.folder.path().join(name);
+        fs::write(&file, bytes)?;
+        Ok(file.display().to_string())
     }
 
     pub(crate) fn command(&self, arguments: &[&str]) -> anyhow::Result<()> {

@@ -16,6 +16,14 @@ const LOOK_AGAIN: Duration = Duration::from_millis(500);
 /// How long the log stands still at a time, and moves in between, when commits are to be slow.
 const STANDS_STILL: Duration = Duration::from_millis(1_200);
 const MOVES: Duration = Duration::from_millis(300);
+/// A policy that gives up on everything.
+const TRAPS: &str = r#"(module
+    (memory (export "memory") 1)
+    (func (export "bayplan_abi_version") (result i32) (i32.const 1))
+    (func (export "bayplan_assess") (param i32) (result i32) unreachable))"#;
+const ROW_BYTES: usize = 1_000_000;
+/// More than any disk here has: all of it is free again.
+const EVERYTHING_MB: u64 = 1 << 20;
 
 struct Trial<'a, 'b> {
     prometheus: &'a Prometheus,
@@ -36,6 +44,7 @@ pub(crate) struct Found {
 pub(crate) fn make(prometheus: &Prometheus, cluster: &mut Cluster<'_>) -> anyhow::Result<Found> {
     let mut trial = Trial { prometheus, cluster, found: Found::default() };
     trial.apps()?;
+    trial.modules()?;
     trial.disks()?;
     trial.log()?;
     trial.agents()?;
@@ -87,6 +96,15 @@ impl Trial<'_, '_> {
         self.expect("an app that is too large", &["BayplanInstancesFitNowhere", "BayplanDeploymentStuck"])
     }
 
+    fn modules(&mut self) -> anyhow::Result<()> {
+        let file = self.cluster.write("traps.wasm", &wat::parse_str(TRAPS)?)?;
+        self.cluster.command(&["placement", "add", &file])?;
+        self.cluster.command(&["placement", "use", "traps", "--role", "traps"])?;
+        self.cluster
+            .deploy(&json!({"id": "/trapped", "cmd": "exec sleep 1000", "cpus": 0.01, "mem": 32, "role": "traps"}))?;
+        self.expect("a policy module that traps", &["BayplanModuleDisabled"])
+    }
+
     fn disks(&mut self) -> anyhow::Result<()> {
         let Some(disk) = self.cluster.agents.iter().find_map(|agent| agent.disk.as_ref()) else {
             self.found.left_out.push("a full disk (mounting is not permitted: run it as root)");
@@ -103,7 +121,19 @@ impl Trial<'_, '_> {
             round += 1;
             let _ = cluster.stir(round);
         };
-        self.expect_while("an agent whose disk is full", &["BayplanAgentCannotWriteJournal"], stir)
+        self.expect_while("an agent whose disk is full", &["BayplanAgentCannotWriteJournal"], stir)?;
+        let of_leader =
+            self.cluster.leader().and_then(|leader| leader.disk.as_ref()).context("the leader has a disk")?;
+        of_leader.fill(0);
+        // RocksDB has taken some megabytes in advance.
+        let stir = |cluster: &Cluster<'_>| {
+            round += 1;
+            let env = json!({"ROUND": round.to_string(), "MUCH": "x".repeat(ROW_BYTES)});
+            let _ = cluster.deploy(&json!({"id": "/much", "cmd": "true", "cpus": 0.01, "instances": 0, "env": env}));
+        };
+        self.expect_while("a snapshot whose disk is full", &["BayplanSnapshotBehind"], stir)?;
+        self.cluster.masters.iter().filter_map(|master| master.disk.as_ref()).for_each(|disk| disk.fill(EVERYTHING_MB));
+        Ok(())
     }
 
     fn log(&mut self) -> anyhow::Result<()> {
