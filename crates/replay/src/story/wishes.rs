@@ -14,8 +14,8 @@ use super::known::Known;
 use crate::mention::{app_of, flat_app_of};
 use crate::words;
 
-/// How many tasks that ended wait to be replaced; more than one app runs would be a story of its own.
-const ENDS_KEPT: usize = 1_000;
+/// How many gaps are remembered; more than one app runs would be a story of its own.
+const GAPS_KEPT: usize = 1_000;
 
 #[derive(Debug)]
 pub(super) struct Wishes {
@@ -28,10 +28,10 @@ pub(super) struct Wishes {
     version: Option<Because>,
     destroyed: Option<Because>,
     config_version: Option<model::AppVersion>,
-    /// Tasks that ended and were not replaced yet.
-    ends: VecDeque<Because>,
-    /// Tasks that were asked to end and shall not be replaced.
-    unwanted: BTreeSet<TaskId>,
+    /// Its active tasks of the present configuration that nobody asked to end.
+    staying: BTreeSet<TaskId>,
+    /// Why staying tasks became fewer, where no launch has made up for it yet: they ended, or a user asked for that.
+    gaps: VecDeque<Because>,
     pub(super) waiting: Option<Wait>,
     /// What changed last, other than by placing: what a wait may have ended with.
     news: Option<Because>,
@@ -54,6 +54,9 @@ impl Wishes {
     pub(super) fn of(app: &AppId, state: &State) -> Self {
         let row = state.apps.get(app);
         let waiting = row.and_then(|row| row.waiting.clone());
+        let config_version = row.map(|row| row.config_version);
+        let staying = state.active_tasks_of_app(app).filter(|task| task.kill.is_none());
+        let staying = staying.filter(|task| config_version.is_some_and(|version| task.is_since(version)));
         Self {
             app: app.clone(),
             flat: app.flat(),
@@ -62,9 +65,9 @@ impl Wishes {
             scaled_down: None,
             version: None,
             destroyed: None,
-            config_version: row.map(|row| row.config_version),
-            ends: VecDeque::new(),
-            unwanted: BTreeSet::new(),
+            config_version,
+            staying: staying.map(|task| task.id.clone()).collect(),
+            gaps: VecDeque::new(),
             waiting: waiting.map(|waiting| Wait { waiting, since: state.at, begin: state.at }),
             news: None,
             profiles: BTreeMap::new(),
@@ -87,6 +90,7 @@ impl Wishes {
                     }
                     if self.config_version.is_some_and(|version| version != *config_version) {
                         self.version = Some(because.clone());
+                        self.forget_tasks();
                     }
                     self.instances = app.instances;
                     self.role.clone_from(&app.role);
@@ -96,7 +100,8 @@ impl Wishes {
                 }
                 Event::AppDestroyed { app } if *app == self.app => {
                     self.destroyed = Some(Because::of(record));
-                    self.ends.clear();
+                    self.forget_tasks();
+                    (self.scaled_down, self.version, self.config_version) = (None, None, None);
                     self.instances = 0;
                     self.waiting = None;
                 }
@@ -118,28 +123,33 @@ impl Wishes {
                     let begin = begin.unwrap_or(now);
                     self.waiting = waiting.clone().map(|waiting| Wait { waiting, since: now, begin });
                 }
-                Event::TaskStatusChanged { task, agent, status, .. } if self.is_of(task) => {
-                    let is_over = status.state.is_terminal();
-                    if is_over && !self.unwanted.remove(task) && self.instances > 0 {
+                Event::TaskStatusChanged { task, agent, status, .. } if status.state.is_terminal() => {
+                    if self.staying.remove(task) {
                         let task = words::short(task);
                         let text = format!("{task} on {} ended: {}", known.agent(*agent), words::status(status));
-                        self.ends.push_back(Because::saying(record, text));
+                        self.gaps.push_back(Because::saying(record, text));
                     }
                 }
-                Event::TaskKillRequested { task, reason, .. } if self.is_of(task) => {
-                    let is_replaced = *reason == KillReason::UserRequest && !self.is_changed_by(record);
-                    if !is_replaced {
-                        self.unwanted.insert(task.clone());
+                Event::TaskKillRequested { task, agent, reason } => {
+                    // It is replaced from now on, and not only when it has ended; unless so many fewer are wanted.
+                    let is_replaced = *reason == KillReason::UserRequest && !self.is_scaled_down_by(record);
+                    if self.staying.remove(task) && is_replaced {
+                        let (task, why) = (words::short(task), words::kill_reason(*reason));
+                        let text = format!("{task} on {} is asked to end: {why}", known.agent(*agent));
+                        self.gaps.push_back(Because::saying(record, text));
                     }
                 }
                 Event::TaskLaunched { task } if self.is_of(&task.id) => {
-                    self.ends.pop_front();
+                    self.staying.insert(task.id.clone());
+                    self.gaps.pop_front();
                 }
                 _ => {}
             }
         }
-        while self.ends.len() > ENDS_KEPT {
-            self.ends.pop_front();
+        // Where less is wanted than was, nothing replaces the oldest.
+        let missing = (self.instances as usize).saturating_sub(self.staying.len());
+        while self.gaps.len() > missing.min(GAPS_KEPT) {
+            self.gaps.pop_front();
         }
         if record.cause.kind != CommandKind::Allocate && !record.events.is_empty() {
             self.news = Some(Because::of(record));
@@ -159,8 +169,14 @@ impl Wishes {
         of_app.or_else(|| self.profiles.get(&ProfileScope::Role(self.role.clone()?)))
     }
 
-    fn is_changed_by(&self, record: &Record) -> bool {
-        record.events.iter().any(|event| matches!(event, Event::AppChanged { app, .. } if app.id == self.app))
+    fn is_scaled_down_by(&self, record: &Record) -> bool {
+        self.scaled_down.as_ref().is_some_and(|because| because.seq == record.seq)
+    }
+
+    /// What is there is not what is wanted any more, so that all of it is launched for the change's sake.
+    fn forget_tasks(&mut self) {
+        self.staying.clear();
+        self.gaps.clear();
     }
 
     /// Why a task is launched, in words and by records. `nth` of those that this record launches.
@@ -168,10 +184,10 @@ impl Wishes {
         let at = record.cause.at;
         let mut text = String::new();
         let mut because = Vec::new();
-        let end = self.ends.get(nth);
-        because.extend(end.cloned());
-        // A change after the end may have decided how it is replaced.
-        because.extend(self.wish.clone().filter(|wish| end.is_none_or(|end| wish.seq > end.seq)));
+        let gap = self.gaps.get(nth);
+        because.extend(gap.cloned());
+        // A later change may have decided how it is filled.
+        because.extend(self.wish.clone().filter(|wish| gap.is_none_or(|gap| wish.seq > gap.seq)));
         if let Some(wait) = &self.waiting {
             let waited = words::span(at.ms_since(wait.begin));
             text = format!("; waited {waited}: {}", words::waiting_cause(&wait.waiting));
