@@ -47,7 +47,7 @@ pub(crate) struct WhatIf {
     pub(crate) profile: Option<String>,
 
     /// One more agent: hostname:NAME, its resources as `bayplan agent` takes them, and attributes. What is not said is as the first
-    /// agent has it
+    /// agent at the fork has it; where there is none, cpus and mem have to be said
     #[arg(long, env = "BAYPLAN_WHAT_IF_ADD_AGENT", value_name = "AGENT", value_parser = parse_new_agent)]
     pub(crate) add_agent: Vec<NewAgent>,
 
@@ -84,16 +84,23 @@ pub(crate) struct Resize {
 }
 
 impl NewAgent {
-    /// With what another agent has where nothing was said.
-    pub(crate) fn like(&self, other: Option<&AgentDescription>) -> AgentDescription {
+    /// With what another agent has where nothing was said. Without one, what every task needs has to be said.
+    pub(crate) fn like(&self, other: Option<&AgentDescription>) -> Result<AgentDescription, String> {
+        let name = &self.hostname;
+        if other.is_none() && (self.resources.cpus.is_none() || self.resources.mem.is_none()) {
+            return Err(format!(
+                "--add-agent {name}: there is no agent at the fork that says what it has; say its cpus and mem: \
+                 --add-agent 'hostname:{name};cpus:8;mem:16384'"
+            ));
+        }
         let nothing = Resources::default();
-        AgentDescription {
+        Ok(AgentDescription {
             hostname: self.hostname.clone(),
             resources: self.resources.of(other.map_or(&nothing, |other| &other.resources)),
             attributes: self.attributes.clone(),
             address: NO_ADDRESS.to_owned(),
             containerizers: other.map(|other| other.containerizers.clone()).unwrap_or_default(),
-        }
+        })
     }
 }
 
@@ -148,8 +155,8 @@ mod tests {
     #[test]
     fn agents_are_told_in_mesos_syntax() {
         let new = parse_new_agent("hostname:h9; cpus:8;ports:[100-199,300-399];rack:r2").expect("an agent");
-        let other = parse_new_agent("hostname:h0;cpus:1;mem:512").expect("another").like(None);
-        let described = new.like(Some(&other));
+        let other = parse_new_agent("hostname:h0;cpus:1;mem:512").expect("another").like(None).expect("enough");
+        let described = new.like(Some(&other)).expect("enough");
         assert_eq!(described.hostname, "h9");
         assert_eq!(described.resources.to_string(), "cpus:8;mem:512;disk:0;gpus:0;ports:[100-199,300-399]");
         assert_eq!(described.attributes.keys().collect::<Vec<_>>(), ["rack"]);

@@ -56,7 +56,7 @@ pub(super) async fn run(wish: Wish, out: &mut Output) -> Result<(), Failure> {
 fn change(wish: &Wish, state: &State) -> Result<Change, Failure> {
     let profile = wish.profile.as_deref().map(profile).transpose()?;
     let like = state.agents.values().next().map(|agent| &agent.description);
-    let add = wish.add_agent.iter().map(|agent| agent.like(like)).collect();
+    let add = wish.add_agent.iter().map(|agent| agent.like(like)).collect::<Result<_, _>>().map_err(Failure::Usage)?;
     let remove = wish.remove_agent.iter().map(|name| find(state, name)).collect::<Result<_, _>>()?;
     let resize = wish.resize_agent.iter().map(|resize| Ok((find(state, &resize.agent)?, resize.resources.clone())));
     let resize = resize.collect::<Result<_, Failure>>()?;
