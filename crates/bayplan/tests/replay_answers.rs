@@ -36,3 +36,19 @@ fn an_agent_that_nobody_describes_is_not_added() {
     }
     assert_says(&what_if("hostname:h9;cpus:8;mem:16384"), 0, &["h9"]);
 }
+
+#[test]
+fn two_changes_of_one_agent_are_named() {
+    let resized = |agent, resources| ["--resize-agent".to_owned(), format!("{agent}={resources}")];
+    let removed = |agent: &str| ["--remove-agent".to_owned(), agent.to_owned()];
+    let cases = [
+        ([removed("S3"), resized("crane4", "cpus:1")], "by --remove-agent and --resize-agent"),
+        ([resized("crane4", "cpus:8"), resized("S3", "mem:512")], "by --resize-agent twice"),
+        ([removed("S3"), removed("S3")], "by --remove-agent twice"),
+    ];
+    for (changes, flags) in cases {
+        let changes: Vec<&str> = changes.iter().flatten().map(String::as_str).collect();
+        let arguments = [&["replay", "what-if", "--fork", "100"], changes.as_slice()].concat();
+        assert_says(&arguments, 2, &["agent S3 (crane4)", flags, "one change"]);
+    }
+}

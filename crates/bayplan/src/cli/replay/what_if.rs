@@ -55,7 +55,8 @@ pub(crate) struct WhatIf {
     #[arg(long, env = "BAYPLAN_WHAT_IF_REMOVE_AGENT", value_name = "AGENT")]
     pub(crate) remove_agent: Vec<String>,
 
-    /// This agent with so much: AGENT=cpus:16;mem:65536;disk:…;gpus:…;ports:[…]. What is not said stays; tasks on it too
+    /// This agent with so much: AGENT=cpus:16;mem:65536;disk:…;gpus:…;ports:[…]. What is not said stays; tasks on it too.
+    /// An agent takes one change: it is removed, or resized once
     #[arg(long, env = "BAYPLAN_WHAT_IF_RESIZE_AGENT", value_name = "AGENT=RESOURCES", value_parser = parse_resize)]
     pub(crate) resize_agent: Vec<Resize>,
 

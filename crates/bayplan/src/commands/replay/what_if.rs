@@ -2,6 +2,7 @@
 
 mod document;
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use model::{AgentId, ModuleBytes, Seq};
@@ -24,6 +25,8 @@ use crate::{modules, render};
 const POINTS: u32 = 240;
 /// How many records are followed before others on this thread have their turn.
 const AT_ONCE: u64 = 64;
+const REMOVE_AGENT: &str = "--remove-agent";
+const RESIZE_AGENT: &str = "--resize-agent";
 
 pub(super) async fn run(wish: Wish, out: &mut Output) -> Result<(), Failure> {
     let past = PastLog::open(&wish.log).await?;
@@ -57,10 +60,32 @@ fn change(wish: &Wish, state: &State) -> Result<Change, Failure> {
     let profile = wish.profile.as_deref().map(profile).transpose()?;
     let like = state.agents.values().next().map(|agent| &agent.description);
     let add = wish.add_agent.iter().map(|agent| agent.like(like)).collect::<Result<_, _>>().map_err(Failure::Usage)?;
-    let remove = wish.remove_agent.iter().map(|name| find(state, name)).collect::<Result<_, _>>()?;
-    let resize = wish.resize_agent.iter().map(|resize| Ok((find(state, &resize.agent)?, resize.resources.clone())));
-    let resize = resize.collect::<Result<_, Failure>>()?;
-    Ok(Change { profile, add, remove, resize })
+    let mut change = Change { profile, add, ..Change::default() };
+    let mut changed = BTreeMap::new();
+    for name in &wish.remove_agent {
+        change.remove.push(find_once(state, name, REMOVE_AGENT, &mut changed)?);
+    }
+    for resize in &wish.resize_agent {
+        let agent = find_once(state, &resize.agent, RESIZE_AGENT, &mut changed)?;
+        change.resize.insert(agent, resize.resources.clone());
+    }
+    Ok(change)
+}
+
+/// An agent by its id or hostname, that no flag has named before.
+fn find_once(
+    state: &State,
+    name: &str,
+    flag: &'static str,
+    changed: &mut BTreeMap<AgentId, &'static str>,
+) -> Result<AgentId, Failure> {
+    let agent = find(state, name)?;
+    let Some(other) = changed.insert(agent, flag) else { return Ok(agent) };
+    let hostname = state.agents.get(&agent).map_or(name, |agent| &agent.description.hostname);
+    let flags = if other == flag { format!("by {flag} twice") } else { format!("by {other} and {flag}") };
+    Err(Failure::Usage(format!(
+        "agent {agent} ({hostname}) is named {flags}; each agent takes one change: leave one out"
+    )))
 }
 
 fn profile(name: &str) -> Result<NewProfile, Failure> {
