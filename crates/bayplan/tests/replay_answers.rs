@@ -52,3 +52,26 @@ fn two_changes_of_one_agent_are_named() {
         assert_says(&arguments, 2, &["agent S3 (crane4)", flags, "one change"]);
     }
 }
+
+#[test]
+fn before_the_first_record_there_is_no_time_and_nobody_leads() {
+    let nothing = "before the first record";
+    let cases: &[(&[&str], &[&str])] = &[
+        (&["--at", "0", "leader"], &["As before the first record.", "nobody leads yet"]),
+        (&["--at", "0", "status"], &["As before the first record.", "nobody leads yet", "no records yet"]),
+        (&["--at", "0", "leader", "--json"], &["\"leader\": null"]),
+        (&["replay", "diff", "0", "1"], &["From before the first record to record 1 (2026-03-02T08:00:00.000Z)\n"]),
+        (&["replay", "diff", "1", "0"], &["to before the first record\n"]),
+        (&["replay", "bisect", "--condition", "app(\"/web\") == null"], &[nothing]),
+        (&["replay", "what-if", "--fork", "0"], &["From before the first record, 240 records in 5m10s"]),
+    ];
+    for (arguments, parts) in cases {
+        let said = assert_says(arguments, 0, parts);
+        let has_no_time = !said.contains("1970") && !said.contains("epoch 0") && !said.contains("apart");
+        assert!(has_no_time, "{arguments:?}: {said}");
+    }
+    let said = assert_says(&["replay", "what-if", "--fork", "0", "--json"], 0, &["as_it_was"]);
+    let document: serde_json::Value = serde_json::from_str(&said[said.find('{').expect("a document")..]).expect("JSON");
+    assert_eq!(document["from"], 1_772_438_400_000_u64);
+    assert_eq!(document["points"][0]["at"], document["from"]);
+}

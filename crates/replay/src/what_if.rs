@@ -96,6 +96,9 @@ impl WhatIf {
         policies: Policies,
         points: u32,
     ) -> Result<Self, Impossible> {
+        // Before the first record there is no time.
+        let mut state = state.clone();
+        state.at = demand.from;
         let named = change.remove.iter().chain(change.resize.keys());
         if let Some(unknown) = named.into_iter().find(|agent| !state.agents.contains(agent)) {
             return Err(Impossible::UnknownAgent(*unknown));
@@ -107,7 +110,7 @@ impl WhatIf {
             change,
             policies,
             fork: state.seq,
-            recorded: Recorded::begin(state),
+            recorded: Recorded::begin(&state),
             control,
             forked,
             commands,
@@ -115,7 +118,7 @@ impl WhatIf {
             newer_code: None,
             demand,
         };
-        what_if.make_the_change(state)?;
+        what_if.make_the_change(&state)?;
         Ok(what_if)
     }
 

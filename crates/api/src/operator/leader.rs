@@ -34,7 +34,7 @@ pub(super) async fn show(State(operator): State<Operator>) -> Json<LeaderView> {
     let mut masters: Vec<MasterView> = std::iter::once(this).chain(others).collect();
     masters.sort_by(|a, b| a.name.cmp(&b.name));
     Json(LeaderView {
-        leader: leads.then(|| health.leader.clone()),
+        leader: Some(health.leader).filter(|leader| leads && !leader.is_empty()),
         addresses: state.header.leader_addresses.clone(),
         epoch: state.epoch,
         led_since: state.header.led_since,

@@ -15,13 +15,16 @@ use crate::failure::Failure;
 use crate::modules;
 use crate::output::{Output, note};
 use crate::past::PastLog;
-use crate::render::time::moment;
+use crate::render::time::{moment, record};
 use crate::token::Token;
 
 /// What a command works with, for the moment that is wanted.
 pub(super) async fn session(global: Global, past: &PastArgs) -> Result<Session, Failure> {
     let (out, color) = (Output::new(global.color, global.json), global.color);
-    let said = |seq: Seq, at: Timestamp| note(color, &format!("As after record {seq}, at {}.", moment(at)));
+    let said = |seq: Seq, at: Timestamp| {
+        let after = if seq == Seq::default() { "" } else { "after " };
+        note(color, &format!("As {after}{}.", record(seq, &format!(", at {}", moment(at)))));
+    };
     if let Some(place) = past.replay_log() {
         let log = PastLog::open(&place).await?;
         let client = over(&log, past.at.as_ref(), said).await?;

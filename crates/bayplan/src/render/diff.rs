@@ -2,13 +2,14 @@
 
 use std::fmt::Write as _;
 
+use model::Seq;
 use replay::Diff;
-use replay::diff::{FieldDiff, TableDiff};
+use replay::diff::{FieldDiff, Instant, TableDiff};
 use replay::words::{one_line, span};
 use serde_json::Value;
 
 use super::table::cut;
-use super::time::moment;
+use super::time::{moment, record};
 use crate::output::{BAD, BOLD, BUSY, GOOD, styled};
 
 /// How many rows of a kind are shown.
@@ -18,15 +19,10 @@ const VALUE: usize = 60;
 
 pub(crate) fn diff(diff: &Diff, all: bool) -> String {
     let (from, to) = (diff.from, diff.to);
-    let apart = if to.at >= from.at { to.at.ms_since(from.at) } else { from.at.ms_since(to.at) };
-    let mut text = format!(
-        "From record {} ({}) to record {} ({}), {} apart\n",
-        from.seq,
-        moment(from.at),
-        to.seq,
-        moment(to.at),
-        span(apart)
-    );
+    let place = |Instant { seq, at }: Instant| record(seq, &format!(" ({})", moment(at)));
+    let has_times = from.seq.min(to.seq) > Seq::default();
+    let apart = if has_times { format!(", {} apart", span(to.at.0.abs_diff(from.at.0))) } else { String::new() };
+    let mut text = format!("From {} to {}{apart}\n", place(from), place(to));
     if diff.tables.is_empty() {
         text += "Nothing differs.\n";
     }

@@ -1,5 +1,6 @@
 //! `bayplan leader`
 
+use model::Epoch;
 use protocol::operator::{HandedOver, LeaderView, MasterRole};
 
 use super::time::age;
@@ -14,14 +15,19 @@ const COLUMNS: [(&str, Align); 5] = [
     ("MARATHON", Align::Left),
 ];
 
+/// Before the first record.
+pub(crate) const NOBODY_YET: &str = "nobody leads yet";
+
 pub(crate) fn view(view: &LeaderView, width: Option<usize>) -> String {
     let since = format!("for {}, epoch {}", age(view.led_since, view.now), view.epoch);
     let first = match &view.leader {
         Some(leader) => format!("{} leads {since}", styled(BOLD, &one_line(leader))),
+        None if view.epoch == Epoch::default() => NOBODY_YET.to_owned(),
         None => format!("{}; the last epoch is {}", styled(BAD, "no master leads at the moment"), view.epoch),
     };
     let mut table = Table::new(&COLUMNS);
-    for master in &view.masters {
+    // Before anybody led there is none that would have answered.
+    for master in view.masters.iter().filter(|master| !master.name.is_empty()) {
         let role = match master.role {
             MasterRole::Leading => Cell::styled("leads", GOOD),
             MasterRole::Following => Cell::styled("follows", BUSY),
@@ -36,7 +42,9 @@ pub(crate) fn view(view: &LeaderView, width: Option<usize>) -> String {
             addresses.map_or_else(String::new, |addresses| one_line(&addresses.marathon)).into(),
         ]);
     }
-    format!("{first}\n{}", table.render(width))
+    let is_known = view.masters.iter().any(|master| !master.name.is_empty());
+    let table = if is_known { table.render(width) } else { String::new() };
+    format!("{first}\n{table}")
 }
 
 pub(crate) fn handed_over(handed_over: &HandedOver) -> String {

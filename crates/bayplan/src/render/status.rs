@@ -2,6 +2,7 @@
 
 use protocol::operator::ClusterStatus;
 
+use super::leader::NOBODY_YET;
 use super::time::{age, moment};
 use super::{count, one_line, quantity, waiting};
 use crate::output::{BAD, BOLD, BUSY, GOOD, styled};
@@ -10,14 +11,24 @@ pub(crate) fn status(status: &ClusterStatus) -> String {
     let cluster = status.cluster.as_ref().map_or("without a name", |cluster| cluster.as_str());
     let mut text = format!("{} {}\n", styled(BOLD, "cluster"), one_line(cluster));
     let mut line = |name: &str, value: String| text.push_str(&format!("  {name:<10} {value}\n"));
+    let led = format!("for {}, epoch {}", age(status.led_since, status.now), status.epoch);
     line(
         "leader",
-        format!("{}, for {}, epoch {}", one_line(&status.leader), age(status.led_since, status.now), status.epoch),
+        match status.leader.as_str() {
+            "" => NOBODY_YET.to_owned(),
+            leader => format!("{}, {led}", one_line(leader)),
+        },
     );
     if let Some(master) = &status.answered_by {
         line("", format!("this is what {} knows, which follows", one_line(master)));
     }
-    line("log", format!("{}, the last at {}", count(status.seq.0, "record"), moment(status.at)));
+    line(
+        "log",
+        match status.seq.0 {
+            0 => "no records yet".to_owned(),
+            records => format!("{}, the last at {}", count(records, "record"), moment(status.at)),
+        },
+    );
     if let Some(reason) = &status.unwritable {
         line("", styled(BAD, &format!("takes no changes: {}", one_line(reason))));
     }

@@ -1,6 +1,6 @@
 //! Times and ages.
 
-use model::Timestamp;
+use model::{Seq, Timestamp};
 use time::OffsetDateTime;
 use time::macros::format_description;
 
@@ -9,6 +9,11 @@ pub(crate) fn moment(at: Timestamp) -> String {
     let format = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
     let moment = OffsetDateTime::from_unix_timestamp_nanos(i128::from(at.0) * 1_000_000);
     moment.ok().and_then(|moment| moment.format(&format).ok()).unwrap_or_else(|| format!("{} ms", at.0))
+}
+
+/// A record and what is said of it; before the first one there is nothing to say, not even a time.
+pub(crate) fn record(seq: Seq, said: &str) -> String {
+    if seq == Seq::default() { "before the first record".to_owned() } else { format!("record {seq}{said}") }
 }
 
 /// How long ago: `4s`, `3m12s`, `5h03m`, `12d4h`.

@@ -8,7 +8,7 @@ use replay::what_if::Cause;
 
 use super::event::describe;
 use super::explanation::{candidates, filters, host_of};
-use super::time::{moment, span};
+use super::time::{moment, record, span};
 use super::{Align, Cell, Table, count, one_line};
 use crate::commands::replay::what_if::{AccountOf, DifferenceOf, Document, Parted, Side};
 use crate::output::{BOLD, BUSY, DIM, styled};
@@ -30,9 +30,8 @@ pub(crate) fn told(document: &Document, all: bool, width: Option<usize>) -> Stri
     // Writing to a string cannot fail.
     let _ = writeln!(
         text,
-        "From record {} at {}, {} in {}: {change}.",
-        document.fork,
-        moment(document.from),
+        "From {}, {} in {}: {change}.",
+        record(document.fork, &format!(" at {}", moment(document.from))),
         count(document.records, "record"),
         span(document.to.ms_since(document.from)),
     );

@@ -74,6 +74,8 @@ pub struct Demand {
 pub struct Reading {
     instances: Instances,
     demand: Demand,
+    /// Time begins with the first record, where the fork is before it.
+    begins_with_nothing: bool,
 }
 
 impl Reading {
@@ -107,11 +109,14 @@ impl Reading {
             from: state.at,
             to: state.at,
         };
-        Self { instances, demand }
+        Self { instances, demand, begins_with_nothing: state.seq == Seq::default() }
     }
 
     pub fn follow(&mut self, record: &Record) {
         let (seq, at) = (record.seq, record.cause.at);
+        if self.begins_with_nothing && self.demand.records == 0 {
+            self.demand.from = at;
+        }
         self.demand.records += 1;
         self.demand.to = self.demand.to.max(at);
         for event in &record.events {

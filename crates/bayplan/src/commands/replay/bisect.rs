@@ -89,7 +89,9 @@ fn tell(told: &Told, out: &mut Output) -> Result<(), Failure> {
         (Some(turn), Some(record)) => out.text(&render::bisect::turn(&told.condition, turn, record)),
         _ if told.holds_at_beginning => {
             let before = Seq(told.first.0 - 1);
-            out.text(&format!("{} holds already at the beginning, after record {before}.\n{worth}", told.condition))
+            let after = if before == Seq::default() { "" } else { "after " };
+            let place = render::time::record(before, "");
+            out.text(&format!("{} holds already at the beginning, {after}{place}.\n{worth}", told.condition))
         }
         _ => out.text(&worth),
     }

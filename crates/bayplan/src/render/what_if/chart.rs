@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::commands::replay::what_if::{Document, Moment, PointOf};
-use crate::render::time::{moment, span};
+use crate::render::time::{moment, record, span};
 
 /// Of Okabe and Ito, to be told apart by everybody: as it was, and what if.
 const LINES: [(&str, &str, &str); 2] = [("as it was", "#0072b2", "5 3"), ("what if", "#d55e00", "none")];
@@ -58,10 +58,9 @@ fn legend(svg: &mut String, document: &Document) {
     let change = if document.change.is_empty() { "nothing is changed".to_owned() } else { document.change.join("; ") };
     let _ = writeln!(
         svg,
-        "<text x=\"{}\" y=\"24\">from record {} at {}: {}</text>",
+        "<text x=\"{}\" y=\"24\">from {}: {}</text>",
         LEFT + 250.0,
-        document.fork,
-        moment(document.from),
+        record(document.fork, &format!(" at {}", moment(document.from))),
         escaped(&change)
     );
 }
