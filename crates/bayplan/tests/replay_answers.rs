@@ -75,3 +75,17 @@ fn before_the_first_record_there_is_no_time_and_nobody_leads() {
     assert_eq!(document["from"], 1_772_438_400_000_u64);
     assert_eq!(document["points"][0]["at"], document["from"]);
 }
+
+#[test]
+fn a_search_that_ends_before_it_begins_is_refused() {
+    let bisect = |from, until| ["replay", "bisect", "--condition", "seq > 300", "--from", from, "--until", until];
+    for (from, until, named) in [
+        ("100", "50", ["record 100", "record 50"]),
+        ("100", "100", ["record 100", "record 100"]),
+        ("08:01:00", "08:00:00", ["record 126", "record 1"]),
+    ] {
+        assert_says(&bisect(from, until), 2, &["--from", "--until", named[0], named[1]]);
+    }
+    // Every record from one on may be looked at, however few there are.
+    assert_says(&bisect("239", "240"), 1, &["none of records 240 to 240"]);
+}

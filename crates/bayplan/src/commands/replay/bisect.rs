@@ -38,7 +38,16 @@ pub(super) async fn run(wish: Bisect, out: &mut Output) -> Result<(), Failure> {
     let stretch = Stretch::of(&log, None, wish.until).await?;
     let mut cursor = match &wish.from {
         None => log.beginning().await?,
-        Some(from) => log.open_at(log.seq_of(from).await?).await?,
+        Some(from) => {
+            let from = log.seq_of(from).await?;
+            if wish.until.is_some() && from >= stretch.last {
+                return Err(Failure::Usage(format!(
+                    "--from is record {from} and --until record {}: there are no records after the one and up to the other",
+                    stretch.last
+                )));
+            }
+            log.open_at(from).await?
+        }
     };
     let condition = &wish.condition;
     let first = cursor.state().seq.next();
