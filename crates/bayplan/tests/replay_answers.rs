@@ -1,7 +1,7 @@
 //! What commands that look back say to wishes that cannot be met, or hardly: on the log that is part of the source.
 
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 const LOG: &str = "examples/replay/harbour.log";
 
@@ -88,4 +88,17 @@ fn a_search_that_ends_before_it_begins_is_refused() {
     }
     // Every record from one on may be looked at, however few there are.
     assert_says(&bisect("239", "240"), 1, &["none of records 240 to 240"]);
+}
+
+/// `head` has enough of it.
+#[test]
+fn an_output_that_is_closed_is_no_failure() {
+    for more in [&["--from", "1"][..], &["--anonymise"]] {
+        let arguments = [&["replay", "export", "--format", "jsonl", "--out", "-"], more].concat();
+        let mut exporting = bayplan(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
+        // Nobody reads what it writes.
+        drop(exporting.stdout.take());
+        let output = exporting.wait_with_output().expect("it ends");
+        assert_eq!((output.status.code(), said(&output)), (Some(0), String::new()), "{more:?}");
+    }
 }

@@ -5,6 +5,7 @@ mod database;
 mod slice;
 mod target;
 
+use std::io;
 use std::path::Path;
 
 use replay::anonymise::{Anonymised, Survey};
@@ -53,8 +54,15 @@ pub(super) async fn run(export: Export, global: &Global, out: &mut Output) -> Re
     if written.is_err() && !is_stdout {
         discard(&export.out);
     }
-    written?;
+    written.map_err(|failure| if is_stdout && is_closed(&failure) { Failure::OutputClosed } else { failure })?;
     tell(&export, about, is_stdout, global, out)
+}
+
+/// Whether nobody reads on what is written to stdout.
+fn is_closed(failure: &Failure) -> bool {
+    let Failure::Failed(error) = failure else { return false };
+    let mut causes = error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>());
+    causes.any(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
 }
 
 async fn as_it_is(slice: &Slice<'_>, mut target: Target, about: &About) -> Result<(), Failure> {
