@@ -184,7 +184,7 @@ fn a_running_master_answers_for_the_past_as_its_folder_does() {
     assert!(said.contains(&format!("As after record {empty}, at ")), "{said}");
     let events = run(&root, &["--master", &master, "--at", &empty, "events", "--from", "1", "--json"]);
     assert_eq!(String::from_utf8_lossy(&events.stdout).lines().count().to_string(), empty);
-    refused(&root, &["--master", &master, "--at", "2020-01-01", "status"], 4, "later time");
+    refused(&root, &["--master", &master, "--at", "2020-01-01", "status"], 4, "2020-01-01T00:00:00.000Z: ");
     refused(&root, &["--master", &master, "--at", &empty, "events", "--follow"], 2, "--follow");
     refused(&root, &["replay", "verify", "--log", &cluster.path("nothing")], 4, "is no folder of a master");
     agent.kill_9();

@@ -23,6 +23,7 @@ use crate::commands::log::bar::Bar;
 use crate::failure::Failure;
 use crate::node::folder;
 use crate::node::master::{LOG_FOLDER, SNAPSHOT_FOLDER};
+use crate::render::time::moment;
 pub(crate) use any::AnyLog;
 use cache::Keeping;
 use file::FileLog;
@@ -133,7 +134,15 @@ impl PastLog {
         };
         match meant {
             Meant::Seq(seq) => Ok((seq, None)),
-            Meant::Time(at) => Ok((seq_at(self.log.as_ref(), at).await.map_err(unable)?, Some(at))),
+            Meant::Time(at) => match seq_at(self.log.as_ref(), at).await {
+                Ok(seq) => Ok((seq, Some(at))),
+                Err(PastError::Before { first, at: first_at }) => Err(Failure::NotFound(format!(
+                    "the log begins with record {first}, at {}, and {} is before that",
+                    moment(first_at),
+                    moment(at)
+                ))),
+                Err(error) => Err(unable(error)),
+            },
             Meant::End => Ok((END, None)),
         }
     }
@@ -294,10 +303,6 @@ impl PastRecords {
 
 fn unable(error: PastError) -> Failure {
     match error {
-        PastError::Before { first, at } => Failure::NotFound(format!(
-            "the log begins with record {first}, at {}, and the moment is before that",
-            crate::render::time::moment(at)
-        )),
         PastError::Record { seq, .. } => {
             let before = seq.0.saturating_sub(1);
             Failure::failed(format!("{error}; what was before can be looked at: --at {before}"))

@@ -102,3 +102,12 @@ fn an_output_that_is_closed_is_no_failure() {
         assert_eq!((output.status.code(), said(&output)), (Some(0), String::new()), "{more:?}");
     }
 }
+
+#[test]
+fn a_time_before_the_log_is_named_with_its_date() {
+    let begins = "begins with record 1, at 2026-03-02T08:00:00.000Z";
+    assert_says(&["--at", "07:59", "status"], 4, &[begins, "2026-03-02T07:59:00.000Z is before that"]);
+    // After the log's last record it is a time of the day before.
+    assert_says(&["--at", "08:06:00", "status"], 4, &[begins, "2026-03-01T08:06:00.000Z is before that"]);
+    assert_says(&["replay", "diff", "-10m", "end"], 4, &[begins, "2026-03-02T07:55:10.000Z is before that"]);
+}

@@ -72,5 +72,9 @@ async fn of_master(client: &mut Client, when: When) -> Result<(Seq, String), Fai
         Meant::Seq(seq) => seq.to_string(),
         Meant::End => return Err(Failure::Usage("--at end is the present: leave it out".to_owned())),
     };
-    client.look_back(at).await
+    client.look_back(at.clone()).await.map_err(|failure| match (failure, meant) {
+        // Perhaps only a time of day was asked for.
+        (Failure::NotFound(why), Meant::Time(_)) => Failure::NotFound(format!("{at}: {why}")),
+        (failure, _) => failure,
+    })
 }
