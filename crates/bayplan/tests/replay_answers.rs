@@ -111,3 +111,17 @@ fn a_time_before_the_log_is_named_with_its_date() {
     assert_says(&["--at", "08:06:00", "status"], 4, &[begins, "2026-03-01T08:06:00.000Z is before that"]);
     assert_says(&["replay", "diff", "-10m", "end"], 4, &[begins, "2026-03-02T07:55:10.000Z is before that"]);
 }
+
+#[test]
+fn a_story_is_told_of_nobody_else() {
+    for framework in ["F1", "spark"] {
+        let said = assert_says(&["replay", "history", framework], 4, &["F1 is a framework (spark)", "grep --id F1"]);
+        assert!(!said.contains("The story of"), "{said}");
+    }
+    // Its task may be meant by the beginning of the task's id.
+    assert_says(&["replay", "history", "F1."], 0, &["The story of task F1.O69.stage-1"]);
+    // The beginnings of ids of several kinds.
+    assert_says(&["replay", "history", "crane"], 4, &["several: agent S0, agent S1, agent S2"]);
+    assert_says(&["replay", "history", "t"], 4, &["several: app /thumbs, app /train, task thumbs.instance-"]);
+    assert_says(&["replay", "history", "gpu"], 0, &["The story of agent S4"]);
+}

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::mem::discriminant;
 
-use model::{AgentId, AppId, Event, OfferId, Record, Row, TaskId};
+use model::{AgentId, AppId, Event, FrameworkId, OfferId, Record, Row, TaskId};
 use state::State;
 
 use crate::mention::{self, Mention};
+use crate::words;
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Subject {
@@ -34,13 +36,22 @@ pub enum NotOne {
         "the log names no app, task, agent or offer '{0}', and none whose id begins so; `bayplan replay stats` lists apps and agents"
     )]
     Nobody(String),
+    #[error(
+        "{framework} is a framework ({}), which has no story of its own; `bayplan replay grep --id {framework}` shows what names it, \
+         and '{framework}.' is how ids of its tasks begin",
+        words::one_line(name)
+    )]
+    Framework { framework: FrameworkId, name: String },
     #[error("'{text}' is the beginning of several: {}; say more of it", listed(found))]
     Several { text: String, found: Vec<Subject> },
 }
 
+/// The first of each kind, in order.
 fn listed(found: &[Subject]) -> String {
-    let names: Vec<_> = found.iter().take(LISTED).map(ToString::to_string).collect();
-    let more = if found.len() > LISTED { ", …" } else { "" };
+    let kinds: Vec<&[Subject]> = found.chunk_by(|one, other| discriminant(one) == discriminant(other)).collect();
+    let of_each = LISTED.div_ceil(kinds.len().max(1));
+    let names: Vec<_> = kinds.iter().flat_map(|kind| kind.iter().take(of_each)).map(ToString::to_string).collect();
+    let more = if found.len() > names.len() { ", …" } else { "" };
     format!("{}{more}", names.join(", "))
 }
 
@@ -52,14 +63,16 @@ pub struct Search {
     text: String,
     /// Who is called exactly so.
     exact: Option<Subject>,
-    /// No more than can be listed, and one to know that there are more.
+    /// Of whom there is no story, but whose id or name it is.
+    framework: Option<(FrameworkId, String)>,
+    /// Of each kind no more than can be listed, and one to know that there are more.
     found: BTreeSet<Subject>,
 }
 
 impl Search {
     #[must_use]
     pub fn new(text: &str) -> Self {
-        Self { text: text.to_owned(), exact: None, found: BTreeSet::new() }
+        Self { text: text.to_owned(), exact: None, framework: None, found: BTreeSet::new() }
     }
 
     /// Whether nothing that comes later can make a difference.
@@ -74,6 +87,7 @@ impl Search {
         state.tasks.keys().for_each(|task| self.see_task(task));
         state.agents.values().for_each(|agent| self.see_agent(agent.id, &agent.description.hostname));
         state.offers.keys().for_each(|offer| self.see_offer(*offer));
+        state.frameworks.values().for_each(|framework| self.see_framework(framework.id, &framework.info.name));
     }
 
     pub fn see(&mut self, record: &Record) {
@@ -87,9 +101,11 @@ impl Search {
                 Event::AgentRegistered { agent, description } | Event::AgentReconnected { agent, description } => {
                     self.see_agent(*agent, &description.hostname);
                 }
+                Event::FrameworkSubscribed { framework, info } => self.see_framework(*framework, &info.name),
                 Event::OffersMade { offers, .. } => offers.offers.iter().for_each(|offer| self.see_offer(*offer)),
                 Event::Restored { row } => match &**row {
                     Row::Agent(agent) => self.see_agent(agent.id, &agent.description.hostname),
+                    Row::Framework(framework) => self.see_framework(framework.id, &framework.info.name),
                     _ => mention::of_event(event, &mut |mention| match mention {
                         Mention::App(app) => self.see_app(app),
                         Mention::Task(task) => self.see_task(task),
@@ -105,7 +121,7 @@ impl Search {
     fn enter(&mut self, subject: Subject, is_exact: bool) {
         if is_exact {
             self.exact = Some(subject);
-        } else if self.found.len() <= LISTED {
+        } else if self.found.iter().filter(|found| discriminant(*found) == discriminant(&subject)).count() <= LISTED {
             self.found.insert(subject);
         }
     }
@@ -139,10 +155,19 @@ impl Search {
         }
     }
 
-    /// Who is meant.
+    fn see_framework(&mut self, framework: FrameworkId, name: &str) {
+        if framework.to_string() == self.text || name == self.text {
+            self.framework = Some((framework, name.to_owned()));
+        }
+    }
+
+    /// Who is meant. The id of a framework does not stand for its tasks, whose ids begin so.
     pub fn finish(self) -> Result<Subject, NotOne> {
         if let Some(subject) = self.exact {
             return Ok(subject);
+        }
+        if let Some((framework, name)) = self.framework {
+            return Err(NotOne::Framework { framework, name });
         }
         let mut found = self.found.into_iter();
         match (found.next(), found.next()) {

@@ -8,7 +8,7 @@ use crate::cli::when::{When, parse_when};
 /// Tell the story of an app, a task, an agent or an offer: which command, by whom, led to what, and how long it took
 ///
 /// Causes are followed across records: a launch names what was wanted and what it waited for, a kill the change that asked for it.
-/// Reports of agents that were no news are told too.
+/// Reports of agents that were no news are told too. What may stand for several is refused with what it may mean.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
