@@ -104,6 +104,38 @@ fn conditions_hold_where_they_should() {
 }
 
 #[test]
+fn the_beginning_of_several_ids_means_none_of_them() {
+    let (mut state, record) = registered();
+    let launched = |id: &str, n| {
+        let task = model::LaunchedTask {
+            id: model::TaskId::new(id),
+            framework: model::FrameworkId::SERVICES,
+            offer: model::OfferId(n),
+            agent: AgentId(3),
+            workload: model::Workload::App {
+                app: model::AppId::parse("/web").expect("an id"),
+                version: model::AppVersion(Timestamp(1)),
+            },
+            resources: Resources::default(),
+            host_ports: Vec::new(),
+            explanation: None,
+        };
+        Event::TaskLaunched { task: Box::new(task) }
+    };
+    let ids = ["web.instance-abc", "web.instance-abc1", "web.instance-abd"];
+    let events = ids.iter().zip(1..).map(|(id, n)| launched(id, n)).collect();
+    state.apply(&self::record(2, CommandKind::Allocate, events));
+    let holds = |text: &str| Condition::parse(text).expect(text).holds(&state, Some(&record));
+    assert!(holds("task(\"web.instance-ab\") == null && task(\"web\") == null"));
+    assert!(!holds("task(\"web.instance-ab\").state == \"TASK_STAGING\""));
+    // The only one that begins so, and one that is called so beside one that begins so.
+    assert!(holds("task(\"web.instance-abd\").id == \"web.instance-abd\""));
+    assert!(holds("task(\"web.instance-abc\").id == \"web.instance-abc\""));
+    assert!(holds("task(\"web.instance-abc1\").id == \"web.instance-abc1\""));
+    assert!(holds("task(\"web.instance-b\") == null"));
+}
+
+#[test]
 fn the_parts_tell_why() {
     let (state, record) = registered();
     let condition =
