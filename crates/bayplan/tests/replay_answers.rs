@@ -125,3 +125,33 @@ fn a_story_is_told_of_nobody_else() {
     assert_says(&["replay", "history", "t"], 4, &["several: app /thumbs, app /train, task thumbs.instance-"]);
     assert_says(&["replay", "history", "gpu"], 0, &["The story of agent S4"]);
 }
+
+/// The log has no broken invariant; what takes its place here stays once it holds, or comes and goes.
+#[test]
+fn asking_less_often_finds_the_first_record_of_what_stays() {
+    let bisect = |condition, every| {
+        let wish = ["replay", "bisect", "--condition", condition, "--check-every", every, "--json"];
+        let output = bayplan(&wish).output().expect("the binary runs");
+        let told: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        (output.status.code(), told["turn"]["seq"].as_u64(), told["asked"].as_u64().expect("a number"))
+    };
+    for condition in ["launches > 60", "failures > 40", "agents.connected > 4", "launches > 0"] {
+        let (status, first, often) = bisect(condition, "1");
+        assert!(status == Some(0) && first.is_some(), "{condition}");
+        for every in ["7", "64", "1000"] {
+            let (_, found, asked) = bisect(condition, every);
+            assert_eq!(found, first, "{condition}, {every}");
+            assert!(asked <= often + 1, "{condition}, {every}: {asked} of {often}");
+        }
+    }
+    let nothing = "violations > 0";
+    let ((status, _, often), (same, _, seldom)) = (bisect(nothing, "1"), bisect(nothing, "64"));
+    // After 64, 128, 192, and the last.
+    assert_eq!((status, same, often, seldom), (Some(1), Some(1), 240, 4));
+    // Of what comes and goes, only what lasts is found.
+    let briefly = "agents.connected == 4 && launches > 20";
+    assert!(bisect(briefly, "1").1.is_some());
+    assert_eq!(bisect(briefly, "1000").1, None);
+    let wish = ["replay", "bisect", "--condition", "task_launched", "--check-every", "64"];
+    assert_says(&wish, 2, &["--check-every 64", "task_launched", "leave it out"]);
+}

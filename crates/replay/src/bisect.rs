@@ -10,6 +10,11 @@ use crate::{Condition, Worth};
 #[derive(Debug)]
 pub struct Bisect<'a> {
     condition: &'a Condition,
+    /// After every so many records it is asked, and after the last one.
+    every: u64,
+    last: Option<Seq>,
+    /// A record came that may have made it hold, and it was not asked since.
+    is_due: bool,
     pub records: u64,
     /// How often the condition had to be asked.
     pub asked: u64,
@@ -33,15 +38,25 @@ pub struct Change {
 impl<'a> Bisect<'a> {
     #[must_use]
     pub const fn new(condition: &'a Condition) -> Self {
-        Self { condition, records: 0, asked: 0 }
+        Self { condition, every: 1, last: None, is_due: false, records: 0, asked: 0 }
+    }
+
+    /// Asks only after every so many records, and after the last one. What it finds is then not the first one, and what holds for a
+    /// while between two of them is not found. Of no use for conditions on records themselves.
+    #[must_use]
+    pub const fn asking_every(self, every: u64, last: Seq) -> Self {
+        Self { every, last: Some(last), ..self }
     }
 
     /// Looks at one more record, and at the state after it. True when the condition holds, and may not have held before.
     pub fn see(&mut self, record: &Record, state: &State) -> bool {
         self.records += 1;
-        if !self.condition.may_change(record) {
+        self.is_due |= self.condition.may_change(record);
+        let is_its_turn = record.seq.0.is_multiple_of(self.every) || self.last == Some(record.seq);
+        if !self.is_due || !is_its_turn {
             return false;
         }
+        self.is_due = false;
         self.asked += 1;
         self.condition.holds(state, Some(record))
     }

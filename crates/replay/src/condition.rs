@@ -101,7 +101,8 @@ impl Condition {
     /// Whether the record may make it hold, or not hold, where it was otherwise before.
     #[must_use]
     pub fn may_change(&self, record: &Record) -> bool {
-        self.parts.meets(Parts::RECORD) || record.events.iter().any(|event| self.parts.meets(touched(event)))
+        self.parts.meets(Parts::RECORD.and(Parts::WHOLE))
+            || record.events.iter().any(|event| self.parts.meets(touched(event)))
     }
 
     /// Whether it asks for the record itself, so that each record is another matter.

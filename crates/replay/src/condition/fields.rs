@@ -120,7 +120,7 @@ pub(super) static NAMES: &[Name] = &[
         let of = |state: &TaskState| ended.get(state).copied().unwrap_or_default();
         Value::count([TaskState::Failed, TaskState::Lost, TaskState::Error].iter().map(of).sum::<u64>())
     }),
-    name!("violations", Number, RECORD, "invariants that do not hold; slow on large states", |scope| {
+    name!("violations", Number, WHOLE, "invariants that do not hold; slow on large states", |scope| {
         Value::count(scope.state.check().len())
     }),
     name!("leader", Text, HEADER, "which master leads", |scope| Value::text(scope.state.header.leader.as_str())),

@@ -71,6 +71,8 @@ impl Parts {
     pub(super) const FRAMEWORKS: Self = Self(1 << 5);
     pub(super) const DEPLOYMENTS: Self = Self(1 << 6);
     pub(super) const HEADER: Self = Self(1 << 7);
+    /// The state as a whole, which every record may change.
+    pub(super) const WHOLE: Self = Self(1 << 8);
 
     pub(super) const fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)

@@ -8,9 +8,10 @@ use serde::Serialize;
 
 use super::stretch::Stretch;
 use crate::cli::replay::Bisect;
+use crate::commands::log::bar::Bar;
 use crate::failure::Failure;
 use crate::output::Output;
-use crate::past::PastLog;
+use crate::past::{PastCursor, PastLog};
 use crate::render;
 
 /// How often it is told how far it is.
@@ -34,6 +35,12 @@ struct Told {
 }
 
 pub(super) async fn run(wish: Bisect, out: &mut Output) -> Result<(), Failure> {
+    let (condition, every) = (&wish.condition, wish.check_every);
+    if every > 1 && condition.is_about_records() {
+        return Err(Failure::Usage(format!(
+            "--check-every {every}: {condition} asks for the records themselves, so each of them has to be looked at; leave it out"
+        )));
+    }
     let log = PastLog::open(&wish.log).await?;
     let stretch = Stretch::of(&log, None, wish.until).await?;
     let mut cursor = match &wish.from {
@@ -49,20 +56,22 @@ pub(super) async fn run(wish: Bisect, out: &mut Output) -> Result<(), Failure> {
             log.open_at(from).await?
         }
     };
-    let condition = &wish.condition;
     let first = cursor.state().seq.next();
-    let mut bisect = replay::Bisect::new(condition);
+    let mut bisect = replay::Bisect::new(condition).asking_every(every, stretch.last);
     let holds_at_beginning = condition.holds(cursor.state(), None);
     let mut found = None;
-    let mut bar = crate::commands::log::bar::Bar::new("folding", cursor.end().0);
-    while !holds_at_beginning && found.is_none() && cursor.state().seq < stretch.last {
-        let Some(record) = cursor.step().await? else { break };
-        found = bisect.see(&record, cursor.state()).then(|| Arc::clone(&record));
-        if record.seq.0.is_multiple_of(TELL_EVERY) {
-            bar.at(cursor.position().0);
-        }
+    if !holds_at_beginning {
+        found = search(&mut cursor, &mut bisect, stretch.last).await?;
     }
-    drop(bar);
+    if every > 1
+        && let Some(later) = &found
+    {
+        let held_not = (later.seq.0 - 1) / every * every;
+        cursor = log.open_at(Seq(held_not.max(first.0 - 1))).await?;
+        let mut closer = replay::Bisect::new(condition);
+        found = search(&mut cursor, &mut closer, later.seq).await?;
+        bisect.asked += closer.asked;
+    }
     let turn = match &found {
         None => None,
         Some(record) => {
@@ -87,6 +96,25 @@ pub(super) async fn run(wish: Bisect, out: &mut Output) -> Result<(), Failure> {
         return Ok(());
     }
     Err(Failure::failed(format!("it holds after none of records {} to {}: {}", told.first, told.last, told.condition)))
+}
+
+/// The record after which it is found that the condition holds. The cursor stands there then.
+async fn search(
+    cursor: &mut PastCursor,
+    bisect: &mut replay::Bisect<'_>,
+    last: Seq,
+) -> Result<Option<Arc<Record>>, Failure> {
+    let mut bar = Bar::new("folding", cursor.end().0);
+    while cursor.state().seq < last {
+        let Some(record) = cursor.step().await? else { break };
+        if bisect.see(&record, cursor.state()) {
+            return Ok(Some(record));
+        }
+        if record.seq.0.is_multiple_of(TELL_EVERY) {
+            bar.at(cursor.position().0);
+        }
+    }
+    Ok(None)
 }
 
 fn tell(told: &Told, out: &mut Output) -> Result<(), Failure> {
