@@ -123,12 +123,13 @@ impl Wishes {
                     let begin = begin.unwrap_or(now);
                     self.waiting = waiting.clone().map(|waiting| Wait { waiting, since: now, begin });
                 }
-                Event::TaskStatusChanged { task, agent, status, .. } if status.state.is_terminal() => {
-                    if self.staying.remove(task) {
-                        let task = words::short(task);
-                        let text = format!("{task} on {} ended: {}", known.agent(*agent), words::status(status));
-                        self.gaps.push_back(Because::saying(record, text));
-                    }
+                Event::TaskStatusChanged { task, agent, status, .. }
+                    if status.state.is_terminal() && self.staying.contains(task) =>
+                {
+                    self.staying.remove(task);
+                    let task = words::short(task);
+                    let text = format!("{task} on {} ended: {}", known.agent(*agent), words::status(status));
+                    self.gaps.push_back(Because::saying(record, text));
                 }
                 Event::TaskKillRequested { task, agent, reason } => {
                     // It is replaced from now on, and not only when it has ended; unless so many fewer are wanted.
