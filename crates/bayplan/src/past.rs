@@ -6,6 +6,8 @@
 mod any;
 mod cache;
 mod file;
+#[cfg(test)]
+pub(crate) mod tests;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
