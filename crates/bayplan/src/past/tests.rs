@@ -15,7 +15,7 @@ use crate::cli::past::{LogSource, ReplayLog};
 use crate::node::master::{LOG_FOLDER, SNAPSHOT_FOLDER};
 
 const PATIENCE: Duration = Duration::from_secs(30);
-const CHECKPOINT_INTERVAL: u64 = 200;
+const CHECKPOINT_INTERVAL: u64 = 50;
 const CHECKPOINTS: usize = 3;
 /// So that there are not too many writes to wait for.
 const TICKS_IN_A_MESSAGE: usize = 8;
@@ -27,9 +27,9 @@ pub(crate) fn messages(seed: u64) -> Vec<Vec<SealedRecord>> {
         apps: 4,
         instances: 40,
         span_ms: 60_000,
-        events: 4_000,
+        events: 1_500,
+        state_hash_interval: 64,
         seed,
-        ..BusySettings::default()
     };
     let mut busy = Busy::new(settings);
     let ticks = std::iter::from_fn(|| Some(busy.next_message()).filter(|records| !records.is_empty()));

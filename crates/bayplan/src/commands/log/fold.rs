@@ -74,11 +74,13 @@ pub(crate) struct Expected {
     pub(crate) hashes: BTreeMap<Seq, model::Hash>,
     /// After so many records, and at the end in any case.
     pub(crate) check_every: u64,
+    /// Up to this record all of them are known to hold.
+    pub(crate) held_until: Seq,
 }
 
 impl Default for Expected {
     fn default() -> Self {
-        Self { hashes: BTreeMap::new(), check_every: u64::MAX }
+        Self { hashes: BTreeMap::new(), check_every: u64::MAX, held_until: Seq(0) }
     }
 }
 
@@ -112,7 +114,7 @@ pub(crate) async fn fold(
     let begin = at;
     let mut found = Found { state, tip, at, records: 0, void: 0, hashes: 0, waiting: None };
     found.state.hash_late(true);
-    let (mut entries, mut held_until) = (committed(messages.read_ahead(), tip), tip.seq);
+    let (mut entries, mut held_until) = (committed(messages.read_ahead(), tip), tip.seq.max(expected.held_until));
     while let Some(entry) = entries.next().await {
         let entry = entry.map_err(|error| unreadable(entries.tip(), &error)).map_err(Unsound::Failed)?;
         match entry {
@@ -120,7 +122,7 @@ pub(crate) async fn fold(
                 found.state.apply(&record.record);
                 (found.tip, found.at, found.records) = (tip, position, found.records + 1);
                 compare(&mut found, record.record.state_hash, expected).map_err(Unsound::Failed)?;
-                if tip.seq.0 - held_until.0 >= expected.check_every {
+                if tip.seq.0.saturating_sub(held_until.0) >= expected.check_every {
                     check(&found, held_until)?;
                     held_until = tip.seq;
                 }

@@ -1,5 +1,8 @@
 //! `bayplan log verify` and `bayplan replay verify`: folds everything and compares it with everything that says what it should be.
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt::Write as _;
 
 use eventlog::EventLog;
@@ -67,7 +70,8 @@ pub(crate) async fn run<L: EventLog>(
     let found = match check(log, start(log).await?, &expected, bounds.last).await {
         Err(Unsound::Violated { held_until, seq, .. }) if seq.0 > held_until.0 + 1 => {
             // Which of the records between is the first one, the same fold tells that looks after each of them.
-            check(log, start(log).await?, &Expected { check_every: 1, ..expected }, bounds.last).await
+            let each = Expected { check_every: 1, held_until, ..expected };
+            check(log, start(log).await?, &each, bounds.last).await
         }
         found => found,
     }?;
