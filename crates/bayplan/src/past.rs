@@ -94,6 +94,14 @@ impl PastLog {
         &self.kept
     }
 
+    /// Sees what was written meanwhile. Others than a folder show it by themselves.
+    pub(crate) async fn look_again(&self) -> Result<(), Failure> {
+        match self.log.as_ref() {
+            AnyLog::Folder(log) => log.look_again().await.map_err(|error| unable(error.into())),
+            AnyLog::Nats(_) | AnyLog::File(_) => Ok(()),
+        }
+    }
+
     pub(crate) async fn bounds(&self) -> Result<PastBounds, Failure> {
         let log = self.log.as_ref();
         let nothing = || Failure::NotFound("the log is empty".to_owned());

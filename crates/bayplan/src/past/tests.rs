@@ -36,10 +36,10 @@ pub(crate) fn messages(seed: u64) -> Vec<Vec<SealedRecord>> {
     ticks.collect::<Vec<_>>().chunks(TICKS_IN_A_MESSAGE).map(<[_]>::concat).collect()
 }
 
-/// A log in a folder as a master leaves it, without its snapshot.
+/// Goes on with a log in a folder as a master does, without its snapshot.
 pub(crate) async fn write(folder: &Path, messages: impl IntoIterator<Item = Vec<SealedRecord>>) {
     let log = writable(folder).await;
-    let mut position = Position(0);
+    let mut position = log.bounds().await.expect("it is readable").last;
     for records in messages {
         position = log.append(Some(position), records.into()).await.expect("it is appended");
     }

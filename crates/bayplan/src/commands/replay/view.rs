@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use ::model::Seq;
 use ratatui::Terminal;
 use ratatui::backend::Backend;
-use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use ratatui::crossterm::event::{self, Event, KeyEvent, KeyEventKind};
 
 use self::model::{Action, Mode, Model, Span};
 use crate::cli::Global;
@@ -78,17 +78,21 @@ struct Screen<B: Backend> {
 impl<B: Backend> Screen<B> {
     async fn show(&mut self, begin: Seq) -> Result<(), Failure> {
         self.begin(begin).await;
-        loop {
+        while !self.model.is_left {
             self.draw()?;
             let Event::Key(key) = event::read().map_err(lost)? else { continue };
             if key.kind != KeyEventKind::Release && self.press(key).await.is_break() {
-                return Ok(());
+                break;
             }
         }
+        Ok(())
     }
 
     async fn begin(&mut self, begin: Seq) {
         let counted = self.count().await;
+        if self.model.is_left {
+            return;
+        }
         let _going_on = self.act(Action::To(When::Seq(begin))).await;
         if let Err(error) = counted {
             self.model.broken = Some(error.to_string());
@@ -121,6 +125,11 @@ impl<B: Backend> Screen<B> {
     async fn act(&mut self, action: Action) -> ControlFlow<()> {
         let Self { terminal, model, walk, drawn_at } = self;
         let here = walk.state().seq;
+        if action.goes_on(here, walk.bounds().last)
+            && let Ok(true) = walk.look_again().await
+        {
+            model.has_grown_to(walk.bounds().last);
+        }
         let ended = match action {
             Action::Quit => return ControlFlow::Break(()),
             Action::By(by) => {
@@ -151,7 +160,7 @@ impl<B: Backend> Screen<B> {
         model.mode = Mode::Walk;
         model.show(Panes::new(walk.state(), walk.record().map(AsRef::as_ref)));
         tell(model, walk, here, ended, &action);
-        ControlFlow::Continue(())
+        if model.is_left { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 }
 
@@ -187,7 +196,7 @@ const fn side(forwards: bool) -> &'static str {
     if forwards { "after" } else { "before" }
 }
 
-/// Shows how far it is; Esc and Ctrl-C break off. A terminal that is gone does too.
+/// Shows how far it is; a key may break off. A terminal that is gone does too.
 fn progress<B: Backend>(
     terminal: &mut Terminal<B>,
     model: &mut Model,
@@ -204,12 +213,10 @@ fn progress<B: Backend>(
     }
     while event::poll(Duration::ZERO).unwrap_or(false) {
         match event::read() {
-            Ok(Event::Key(KeyEvent { code: KeyCode::Esc, .. })) | Err(_) => return ControlFlow::Break(()),
-            Ok(Event::Key(KeyEvent { code: KeyCode::Char('c'), modifiers, .. }))
-                if modifiers.contains(KeyModifiers::CONTROL) =>
-            {
+            Ok(Event::Key(key)) if key.kind != KeyEventKind::Release && model.breaks_off(key) => {
                 return ControlFlow::Break(());
             }
+            Err(_) => return ControlFlow::Break(()),
             Ok(_) => {}
         }
     }

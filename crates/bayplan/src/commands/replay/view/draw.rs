@@ -31,7 +31,7 @@ const HELP: [(&str, &str); 13] = [
     ("Tab", "another pane"),
     ("↑ ↓ k j", "scroll that pane"),
     ("Esc", "break off what takes long"),
-    ("q", "quit"),
+    ("q", "quit, also from what takes long"),
 ];
 
 pub(super) fn draw(frame: &mut Frame<'_>, model: &Model) {
@@ -60,10 +60,12 @@ fn places(area: Rect) -> [Rect; 3] {
 }
 
 fn draw_head(frame: &mut Frame<'_>, model: &Model, area: Rect) {
-    let at = format!("{} of {}–{}", model.panes.seq, model.span.first, model.span.last);
+    let Model { panes, span, .. } = model;
+    // Before the first look.
+    let (seq, at) = if panes.seq.0 == 0 { ("–".to_owned(), span.from) } else { (panes.seq.to_string(), panes.at) };
     let spans = [
-        Span::styled(format!("record {at}"), BOLD),
-        Span::raw(format!("  {}", moment(model.panes.at))),
+        Span::styled(format!("record {seq} of {}–{}", span.first, span.last), BOLD),
+        Span::raw(format!("  {}", moment(at))),
         Span::styled(format!("  {}", model.place), DIM),
     ];
     frame.render_widget(Paragraph::new(Line::from_iter(spans)), area);
@@ -108,7 +110,7 @@ fn draw_foot(frame: &mut Frame<'_>, model: &Model, area: Rect) {
             Line::from_iter([Span::styled(prompt, BOLD), Span::raw(written.as_str())])
         }
         Mode::Run { what, at } => Line::styled(
-            format!("{what}: record {at} of {}; Esc breaks off", model.span.last),
+            format!("{what}: record {at} of {}; Esc breaks off, q quits", model.span.last),
             Style::new().fg(Color::Yellow),
         ),
         Mode::Walk | Mode::Help => match &model.message {

@@ -78,6 +78,19 @@ pub(super) enum Action {
     Break { forwards: bool },
 }
 
+impl Action {
+    /// Whether it may want records behind the last one that is known.
+    pub(super) const fn goes_on(&self, here: Seq, last: Seq) -> bool {
+        match self {
+            Self::By(by) => *by > 0 && here.0.saturating_add_signed(*by) > last.0,
+            Self::To(When::Seq(seq)) => seq.0 > last.0,
+            Self::Last | Self::To(_) => true,
+            Self::Search { forwards } | Self::Break { forwards } => *forwards,
+            Self::Quit | Self::First => false,
+        }
+    }
+}
+
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tone {
     #[default]
@@ -109,6 +122,8 @@ pub(super) struct Model {
     /// How many lines of each pane are above its top.
     pub(super) scrolled: [u16; 3],
     pub(super) mode: Mode,
+    /// Whether what takes long was broken off to go.
+    pub(super) is_left: bool,
     pub(super) message: (Tone, String),
     pub(super) text: Option<String>,
     pub(super) condition: Option<Condition>,
@@ -126,6 +141,7 @@ impl Model {
             pane: Pane::default(),
             scrolled: [0; 3],
             mode: Mode::Walk,
+            is_left: false,
             message: (Tone::Plain, "? shows the keys".to_owned()),
             text: None,
             condition: None,
@@ -146,6 +162,19 @@ impl Model {
 
     pub(super) fn complain(&mut self, text: impl Into<String>) {
         self.message = (Tone::Bad, text.into());
+    }
+
+    /// Somebody writes to the log. What is new was not counted.
+    pub(super) fn has_grown_to(&mut self, last: Seq) {
+        self.span.last = last;
+        self.is_counted = false;
+    }
+
+    /// Whether a key breaks off what takes long.
+    pub(super) fn breaks_off(&mut self, key: KeyEvent) -> bool {
+        let is_control = key.modifiers.contains(KeyModifiers::CONTROL);
+        self.is_left |= key.code == KeyCode::Char('q');
+        self.is_left || key.code == KeyCode::Esc || (is_control && key.code == KeyCode::Char('c'))
     }
 
     pub(super) fn key(&mut self, key: KeyEvent) -> Option<Action> {

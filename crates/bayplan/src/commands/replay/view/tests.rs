@@ -5,9 +5,12 @@ use std::path::{Path, PathBuf};
 
 use ratatui::backend::TestBackend;
 
+use ratatui::crossterm::event::{KeyCode, KeyModifiers};
+
 use super::model::Tone;
 use super::*;
 use crate::cli::past::ReplayLog;
+use crate::past::tests::{messages, write};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -156,4 +159,43 @@ async fn what_is_before_a_broken_record_can_be_looked_at() {
     assert_eq!(screen.seq(), last);
     screen.press_all(&[KeyCode::Right, KeyCode::Left]).await;
     assert_eq!(screen.seq(), last - 1);
+}
+
+#[tokio::test]
+async fn what_is_written_meanwhile_is_found_where_the_log_ended() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut before = messages(1);
+    let mut after = before.split_off(before.len() / 3);
+    let last = after.split_off(after.len() / 2);
+    let end = |messages: &[Vec<::model::SealedRecord>]| {
+        messages.iter().flatten().last().expect("there are some").record.seq.0
+    };
+    let [first, second, third] = [&before, &after, &last].map(|messages| end(messages));
+    write(folder.path(), before).await;
+    let mut screen = of_log(folder.path(), 80, 24).await;
+    screen.press_all(&[KeyCode::End, KeyCode::Right]).await;
+    assert_eq!((screen.seq(), screen.model.message.1.as_str()), (first, "this is the last record"));
+    write(folder.path(), after).await;
+    screen.press_all(&[KeyCode::Right]).await;
+    assert_eq!((screen.seq(), screen.model.span.last.0), (first + 1, second));
+    assert!(screen.shown().contains("counted in part"));
+    screen.press_all(&[KeyCode::PageDown, KeyCode::End]).await;
+    assert_eq!(screen.seq(), second);
+    write(folder.path(), last).await;
+    screen.answer('g', &third.to_string()).await;
+    assert_eq!(screen.seq(), third);
+}
+
+#[tokio::test]
+async fn keys_break_off_what_takes_long_and_q_goes() {
+    let mut screen = screen(80, 24).await;
+    let model = &mut screen.model;
+    for code in [KeyCode::Char('n'), KeyCode::Right, KeyCode::Char('c')] {
+        assert!(!model.breaks_off(KeyEvent::from(code)), "{code:?}");
+    }
+    for key in [KeyEvent::from(KeyCode::Esc), KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL)] {
+        assert!(model.breaks_off(key) && !model.is_left, "{key:?}");
+    }
+    assert!(model.breaks_off(KeyEvent::from(KeyCode::Char('q'))));
+    assert!(screen.press(KeyEvent::from(KeyCode::Right)).await.is_break());
 }

@@ -42,7 +42,7 @@ pub(super) fn lines(model: &Model, width: u16) -> Vec<Line<'static>> {
     let mark = mark(model, columns);
     let note = match (model.is_counted, slots.len()) {
         (_, 0) => "not counted".to_owned(),
-        (false, _) => "not counted to the end".to_owned(),
+        (false, _) => "counted in part".to_owned(),
         // Fewer slots than columns: each takes several.
         (true, all) => span(model.rates.slot_ms * (all as u64).div_ceil(columns as u64).max(1)) + " a bar",
     };

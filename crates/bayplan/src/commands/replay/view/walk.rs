@@ -79,6 +79,17 @@ impl Walk {
         &self.bounds
     }
 
+    /// Sees what was written to the log meanwhile; whether there was anything.
+    pub(super) async fn look_again(&mut self) -> Result<bool, Failure> {
+        self.past.look_again().await?;
+        let last = self.past.bounds().await?.last;
+        let has_grown = last > self.bounds.last;
+        if has_grown {
+            (self.bounds.last, self.ahead) = (last, None);
+        }
+        Ok(has_grown)
+    }
+
     pub(super) const fn state(&self) -> &State {
         &self.state
     }
