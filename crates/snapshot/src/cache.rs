@@ -103,8 +103,8 @@ impl Cache {
             return Ok(());
         }
         let bytes = baseline::encode(state, mark);
-        // Named by the process, so that two that do the same do not write into the same file.
-        let unfinished = self.folder.join(format!("{}.unfinished", std::process::id()));
+        // Named by the process, so that two that do the same do not write into the same file; and one may write several.
+        let unfinished = self.folder.join(format!("{}-{}.unfinished", std::process::id(), mark.tip.seq));
         let written = write_private(&unfinished, &bytes).and_then(|()| fs::rename(&unfinished, &path));
         if let Err(error) = written {
             let _gone = fs::remove_file(&unfinished);

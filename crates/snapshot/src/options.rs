@@ -8,7 +8,7 @@ use rocksdb::{
 /// What may be chosen about a [`crate::Snapshotter`].
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
-    /// How many records lie between two checkpoints at least.
+    /// How many records lie between two checkpoints at least; so many are folded in half a second.
     pub checkpoint_interval: u64,
     /// How many checkpoints are kept; the oldest go first. 0 makes none.
     pub checkpoints_kept: usize,
@@ -19,7 +19,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { checkpoint_interval: 100_000, checkpoints_kept: 8, max_pending_rows: 1_000_000 }
+        Self { checkpoint_interval: 50_000, checkpoints_kept: 16, max_pending_rows: 1_000_000 }
     }
 }
 

@@ -1,15 +1,16 @@
-//! Keeps states while a log is folded, so that the next look at it begins nearby. It may take a fifth of the time and no more.
+//! Keeps states while a log is folded, so that the next look at it begins nearby. They are written beside the fold, one at a time.
 
+use std::io;
 use std::path::PathBuf;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use master::Cursor;
 use snapshot::{Cache, Mark};
 
-/// Folding for a shorter time is not worth a file.
-const LEAST_BETWEEN: Duration = Duration::from_millis(250);
-/// Folding takes so many times as long as keeping.
-const SHARE: u32 = 4;
+/// So long a moment is folded from the state before it at most, where a disk takes them as fast. Folding for a shorter time is not
+/// worth a file.
+const BETWEEN: Duration = Duration::from_millis(250);
 
 /// The folder of all clusters' states.
 pub(crate) fn folder() -> PathBuf {
@@ -23,30 +24,85 @@ pub(crate) struct Keeping {
     /// None when nothing is to be kept, or cannot be.
     cache: Option<Cache>,
     since: Instant,
-    /// How long the last one took.
-    took: Duration,
+    /// The last one, while it is written.
+    writing: Option<JoinHandle<io::Result<()>>>,
 }
 
 impl Keeping {
     pub(crate) fn new(cache: Option<Cache>) -> Self {
-        Self { cache, since: Instant::now(), took: Duration::ZERO }
+        Self { cache, since: Instant::now(), writing: None }
     }
 
     /// Keeps the state when it is time to.
     pub(crate) fn look(&mut self, cursor: &mut Cursor) {
-        let Some(cache) = &self.cache else { return };
-        if self.since.elapsed() < LEAST_BETWEEN.max(self.took * SHARE) {
+        if self.since.elapsed() < BETWEEN || self.writing.as_ref().is_some_and(|writing| !writing.is_finished()) {
             return;
         }
-        let began = Instant::now();
+        self.wait();
+        let Some(cache) = self.cache.clone() else { return };
         let (tip, position) = (cursor.tip(), cursor.position());
         let state = cursor.state_mut();
         let state_hash = state.kept_hash();
         let mark = Mark { state_hash, ..Mark::of(state, tip, position) };
-        if let Err(error) = cache.put(state, &mark) {
-            tracing::debug!(%error, "no state is kept in the cache");
-            self.cache = None;
+        // A copy shares what does not change from here on.
+        let copy = state.clone();
+        match thread::Builder::new().name("keep".to_owned()).spawn(move || cache.put(&copy, &mark)) {
+            Ok(writing) => self.writing = Some(writing),
+            Err(error) => self.give_up(&error),
         }
-        (self.since, self.took) = (Instant::now(), began.elapsed());
+        self.since = Instant::now();
+    }
+
+    fn wait(&mut self) {
+        if let Some(Ok(Err(error))) = self.writing.take().map(JoinHandle::join) {
+            self.give_up(&error);
+        }
+    }
+
+    fn give_up(&mut self, error: &io::Error) {
+        tracing::debug!(%error, "no state is kept in the cache");
+        self.cache = None;
+    }
+}
+
+/// A process that ends leaves no half of a file.
+impl Drop for Keeping {
+    fn drop(&mut self) {
+        self.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ops::ControlFlow;
+
+    use model::{ClusterId, Seq};
+    use snapshot::CacheLimits;
+
+    use super::*;
+    use crate::past::tests::{look, messages, write};
+
+    #[tokio::test]
+    async fn a_state_is_kept_as_it_was_while_the_fold_goes_on() {
+        let folder = tempfile::tempdir().expect("a folder");
+        write(folder.path(), messages(1)).await;
+        let log = look(folder.path()).await;
+        let cache = Cache::new(&folder.path().join("cache"), &ClusterId::new("c"), CacheLimits::default());
+        let kept = |cache: &Cache| cache.states().iter().map(|cached| cached.seq.0).collect::<Vec<_>>();
+        let mut cursor = master::oldest(log.log().as_ref()).await.expect("the log is whole");
+        let mut keeping = Keeping::new(Some(cache.clone()));
+        let long_ago = || Instant::now().checked_sub(BETWEEN).expect("the machine runs for longer");
+        for seq in [100, 200, 300] {
+            cursor.advance(Seq(seq), |_| ControlFlow::Continue(())).await.expect("it is there");
+            keeping.since = if seq == 100 { long_ago() } else { Instant::now() };
+            keeping.look(&mut cursor);
+        }
+        drop(keeping);
+        assert_eq!(kept(&cache), [100], "the others came too soon");
+        let was = log.open_at(Seq(100)).await.expect("it is there").into_state();
+        let loaded = cache.states()[0].load().expect("it is whole");
+        assert_eq!((loaded.state.hash(), loaded.mark.tip.seq), (was.hash(), Seq(100)));
+        let files = std::fs::read_dir(folder.path().join("cache").join("c")).expect("it is a folder");
+        assert_eq!(files.count(), 1, "no half of a file is left");
     }
 }
