@@ -8,9 +8,12 @@ use std::time::{Duration, Instant};
 use master::Cursor;
 use snapshot::{Cache, Mark};
 
-/// So long a moment is folded from the state before it at most, where a disk takes them as fast. Folding for a shorter time is not
-/// worth a file.
+/// Folding for a shorter time is not worth a file.
 const BETWEEN: Duration = Duration::from_millis(250);
+/// Nobody should have to fold for longer, however long a file takes.
+const MOST_BETWEEN: Duration = Duration::from_millis(500);
+/// Between the two, folding takes so many times as long as keeping.
+const SHARE: u32 = 2;
 
 /// The folder of all clusters' states.
 pub(crate) fn folder() -> PathBuf {
@@ -25,20 +28,25 @@ pub(crate) struct Keeping {
     cache: Option<Cache>,
     since: Instant,
     /// The last one, while it is written.
-    writing: Option<JoinHandle<io::Result<()>>>,
+    writing: Option<JoinHandle<io::Result<Duration>>>,
+    /// How long the last one took.
+    took: Duration,
 }
 
 impl Keeping {
     pub(crate) fn new(cache: Option<Cache>) -> Self {
-        Self { cache, since: Instant::now(), writing: None }
+        Self { cache, since: Instant::now(), writing: None, took: Duration::ZERO }
     }
 
     /// Keeps the state when it is time to.
     pub(crate) fn look(&mut self, cursor: &mut Cursor) {
-        if self.since.elapsed() < BETWEEN || self.writing.as_ref().is_some_and(|writing| !writing.is_finished()) {
+        if self.writing.as_ref().is_some_and(|writing| !writing.is_finished()) {
             return;
         }
         self.wait();
+        if self.since.elapsed() < (self.took * SHARE).clamp(BETWEEN, MOST_BETWEEN) {
+            return;
+        }
         let Some(cache) = self.cache.clone() else { return };
         let (tip, position) = (cursor.tip(), cursor.position());
         let state = cursor.state_mut();
@@ -46,7 +54,12 @@ impl Keeping {
         let mark = Mark { state_hash, ..Mark::of(state, tip, position) };
         // A copy shares what does not change from here on.
         let copy = state.clone();
-        match thread::Builder::new().name("keep".to_owned()).spawn(move || cache.put(&copy, &mark)) {
+        let write = move || {
+            let began = Instant::now();
+            cache.put(&copy, &mark)?;
+            Ok(began.elapsed())
+        };
+        match thread::Builder::new().name("keep".to_owned()).spawn(write) {
             Ok(writing) => self.writing = Some(writing),
             Err(error) => self.give_up(&error),
         }
@@ -54,8 +67,10 @@ impl Keeping {
     }
 
     fn wait(&mut self) {
-        if let Some(Ok(Err(error))) = self.writing.take().map(JoinHandle::join) {
-            self.give_up(&error);
+        match self.writing.take().map(JoinHandle::join) {
+            Some(Ok(Ok(took))) => self.took = took,
+            Some(Ok(Err(error))) => self.give_up(&error),
+            Some(Err(_)) | None => {}
         }
     }
 
@@ -91,7 +106,7 @@ mod tests {
         let kept = |cache: &Cache| cache.states().iter().map(|cached| cached.seq.0).collect::<Vec<_>>();
         let mut cursor = master::oldest(log.log().as_ref()).await.expect("the log is whole");
         let mut keeping = Keeping::new(Some(cache.clone()));
-        let long_ago = || Instant::now().checked_sub(BETWEEN).expect("the machine runs for longer");
+        let long_ago = || Instant::now().checked_sub(MOST_BETWEEN).expect("the machine runs for longer");
         for seq in [100, 200, 300] {
             cursor.advance(Seq(seq), |_| ControlFlow::Continue(())).await.expect("it is there");
             keeping.since = if seq == 100 { long_ago() } else { Instant::now() };
