@@ -115,7 +115,7 @@ impl Scratch<'_> {
                 Ok(is_free.then(|| question.gpus(ledger.node(row))))
             })?;
             let Some(gpu_slots) = found else { return Ok(placed) };
-            self.take(place, row, request, &gpu_slots);
+            self.take(place, row, seed, request, &gpu_slots);
         }
         Ok(count)
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use model::{GpuSlots, OfferId, PortRanges};
+use model::{GpuSlots, PortRanges};
 
 use crate::Request;
 use crate::columns::{Amounts, Columns, LANES, Node, Stock};
@@ -51,8 +51,8 @@ impl<'a> Ledger<'a> {
         self.ports.entry(row).or_insert_with(|| self.columns.ports[row].clone())
     }
 
-    /// Takes what a request needs, and returns its host ports.
-    pub(crate) fn take(&mut self, row: usize, request: &Request, gpu_slots: &GpuSlots) -> Vec<u16> {
+    /// Takes what a request needs, and returns its host ports, among which the seed chooses.
+    pub(crate) fn take(&mut self, row: usize, seed: u64, request: &Request, gpu_slots: &GpuSlots) -> Vec<u16> {
         self.change(row, request.amounts().map(|amount| -amount));
         if !gpu_slots.is_empty() {
             self.stock_mut(row / LANES).take_gpus(row % LANES, gpu_slots);
@@ -60,7 +60,7 @@ impl<'a> Ledger<'a> {
         if request.ports.is_empty() {
             return Vec::new();
         }
-        let picked = self.ports(row).pick(&request.ports);
+        let picked = self.ports(row).pick(&request.ports, seed);
         let picked = picked.expect("the filters counted the free ports and looked for the fixed ones");
         self.take_ports(row, &picked);
         picked
@@ -79,9 +79,7 @@ impl<'a> Ledger<'a> {
 
     fn take_ports(&mut self, row: usize, picked: &[u16]) {
         let taken = PortRanges::from_ports(picked.iter().copied());
-        let ports = self.ports_mut(row);
-        ports.rotate(&taken, OfferId::default());
-        ports.take(&taken);
+        self.ports_mut(row).take(&taken);
         self.count_ports(row);
     }
 

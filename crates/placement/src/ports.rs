@@ -1,11 +1,13 @@
-//! The ports of one agent: which are free, and where the next search for free ones begins.
+//! The ports of one agent, and which of them are given.
 //!
-//! The search goes round: it begins after the port that was given last, so that a port that has just become free is
-//! not at once given to somebody else. Must not know who holds which port.
+//! The search for free ones begins where the seed says and goes round, so that a port that has just become free is seldom given to
+//! somebody else at once. It depends on nothing that was before: whoever has the same state picks the same ports, also when all
+//! tasks that had others are forgotten. Must not know who holds which port.
 
-use model::{OfferId, PortRange, PortRanges};
+use model::{PortRange, PortRanges};
 
 use crate::PortWanted;
+use crate::scan::mix;
 
 #[derive(Debug, Clone, Default)]
 pub(crate) struct AgentPorts {
@@ -17,10 +19,6 @@ pub(crate) struct AgentPorts {
     doubled: Vec<u16>,
     /// `all` without `taken`.
     free: PortRanges,
-    /// Where the next search begins.
-    next: u16,
-    /// The youngest offer whose task moved `next`.
-    rotated_by: OfferId,
 }
 
 impl AgentPorts {
@@ -69,33 +67,10 @@ impl AgentPorts {
         self.free = self.free.union(&back.intersection(&self.all));
     }
 
-    /// Moves the start of the next search past those of `ports` that such a search finds first. To be called before
-    /// they are taken: what was picked by a search moves the start, what was asked for by number does not.
-    pub(crate) fn rotate(&mut self, ports: &PortRanges, offer: OfferId) {
-        self.rotated_by = self.rotated_by.max(offer);
-        let mut left = self.free.intersection(ports).len();
-        while left > 0 {
-            let Some(run) = self.round().next() else { return };
-            let Some(begin) = Some(run.begin).filter(|port| ports.contains(*port)) else { return };
-            let last = ports.ranges().partition_point(|range| range.begin <= begin) - 1;
-            let end = run.end.min(ports.ranges()[last].end);
-            self.next = end.wrapping_add(1);
-            left = left.saturating_sub(u32::from(end - begin) + 1);
-        }
-    }
-
-    /// The same for a task whose launch is not in the log any more. The last port stands for those that were picked.
-    pub(crate) fn restore_rotation(&mut self, host_ports: &[u16], offer: OfferId) {
-        if let Some(last) = host_ports.last().filter(|_| offer >= self.rotated_by) {
-            self.rotated_by = offer;
-            self.next = last.wrapping_add(1);
-        }
-    }
-
     /// The host ports for what is wanted, in that order; None when a fixed port is not free or there are too few.
-    pub(crate) fn pick(&self, wanted: &[PortWanted]) -> Option<Vec<u16>> {
+    pub(crate) fn pick(&self, wanted: &[PortWanted], seed: u64) -> Option<Vec<u16>> {
         let is_fixed = |port: u16| wanted.contains(&PortWanted::Fixed(port));
-        let mut any = self.round().flat_map(|run| run.begin..=run.end).filter(|port| !is_fixed(*port));
+        let mut any = self.round(self.begin(seed)).flat_map(|run| run.begin..=run.end).filter(|port| !is_fixed(*port));
         let pick = |port: &PortWanted| match port {
             PortWanted::Any => any.next(),
             PortWanted::Fixed(port) => self.free.contains(*port).then_some(*port),
@@ -103,13 +78,26 @@ impl AgentPorts {
         wanted.iter().map(pick).collect()
     }
 
-    /// The free ports as runs, beginning at `next` and going round.
-    fn round(&self) -> impl Iterator<Item = PortRange> {
-        let (ranges, next) = (self.free.ranges(), self.next);
-        let split = ranges.partition_point(|range| range.end < next);
-        let later = ranges[split..].iter().map(move |range| PortRange { begin: range.begin.max(next), ..*range });
-        let earlier = ranges.iter().take_while(move |range| range.begin < next);
-        later.chain(earlier.map(move |range| PortRange { end: range.end.min(next - 1), ..*range }))
+    /// One of the free ports, each as likely as the others.
+    fn begin(&self, seed: u64) -> u16 {
+        let mut left = mix(seed) % u64::from(self.free.len().max(1));
+        for run in self.free.ranges() {
+            let ports = u64::from(run.end - run.begin) + 1;
+            match u16::try_from(left) {
+                Ok(further) if left < ports => return run.begin + further,
+                _ => left -= ports,
+            }
+        }
+        0
+    }
+
+    /// The free ports as runs, from one on and going round.
+    fn round(&self, begin: u16) -> impl Iterator<Item = PortRange> {
+        let ranges = self.free.ranges();
+        let split = ranges.partition_point(|range| range.end < begin);
+        let later = ranges[split..].iter().map(move |range| PortRange { begin: range.begin.max(begin), ..*range });
+        let earlier = ranges.iter().take_while(move |range| range.begin < begin);
+        later.chain(earlier.map(move |range| PortRange { end: range.end.min(begin - 1), ..*range }))
     }
 }
 
@@ -123,35 +111,43 @@ mod tests {
         agent
     }
 
-    fn launch(agent: &mut AgentPorts, wanted: &[PortWanted]) -> Vec<u16> {
-        let picked = agent.pick(wanted).expect("enough free ports");
-        let ports = PortRanges::from_ports(picked.iter().copied());
-        agent.rotate(&ports, OfferId(0));
-        agent.take(&ports);
+    fn launch(agent: &mut AgentPorts, wanted: &[PortWanted], seed: u64) -> Vec<u16> {
+        let picked = agent.pick(wanted, seed).expect("enough free ports");
+        agent.take(&PortRanges::from_ports(picked.iter().copied()));
         picked
     }
 
-    #[test]
-    fn a_freed_port_is_given_again_only_when_the_round_is_complete() {
-        let mut agent = agent("10-12,20-21");
-        let mut given = Vec::new();
-        for _ in 0..10 {
-            let picked = launch(&mut agent, &[PortWanted::Any]);
-            agent.give_back(&PortRanges::from_ports(picked.iter().copied()));
-            given.extend(picked);
-        }
-        assert_eq!(given, [10, 11, 12, 20, 21, 10, 11, 12, 20, 21]);
+    /// A seed whose search begins there.
+    fn from(agent: &AgentPorts, port: u16) -> u64 {
+        (0..).find(|seed| agent.begin(*seed) == port).expect("any free port may be the first")
     }
 
     #[test]
-    fn fixed_ports_do_not_disturb_the_round() {
+    fn any_free_port_may_be_given_whatever_was_given_before() {
+        let mut agent = agent("10-12,20-21");
+        agent.take(&PortRanges::from_ports([11]));
+        let mut given = [0; 22];
+        for seed in 0..4_000 {
+            given[usize::from(agent.pick(&[PortWanted::Any], seed).expect("some are free")[0])] += 1;
+        }
+        for (port, times) in given.into_iter().enumerate() {
+            let is_free = [10, 12, 20, 21].contains(&port);
+            assert!(if is_free { (800..1_200).contains(&times) } else { times == 0 }, "{port}: {times} times");
+        }
+    }
+
+    #[test]
+    fn a_search_goes_round_and_passes_over_fixed_ports() {
         let mut agent = agent("10-19");
-        assert_eq!(launch(&mut agent, &[PortWanted::Any, PortWanted::Fixed(10), PortWanted::Any]), [11, 10, 12]);
-        assert_eq!(launch(&mut agent, &[PortWanted::Fixed(17), PortWanted::Any]), [17, 13]);
-        assert_eq!(agent.pick(&[PortWanted::Fixed(17)]), None);
-        assert_eq!(launch(&mut agent, &[PortWanted::Any; 4]), [14, 15, 16, 18]);
-        assert_eq!(agent.pick(&[PortWanted::Any; 2]), None);
-        assert_eq!(agent.pick(&[PortWanted::Any]), Some(vec![19]));
+        let wanted = [PortWanted::Any, PortWanted::Fixed(10), PortWanted::Any];
+        let seed = from(&agent, 19);
+        assert_eq!(launch(&mut agent, &wanted, seed), [19, 10, 11]);
+        assert_eq!(launch(&mut agent, &[PortWanted::Fixed(17), PortWanted::Any], 0), [17, 12]);
+        assert_eq!(agent.pick(&[PortWanted::Fixed(17)], 0), None);
+        let seed = from(&agent, 16);
+        assert_eq!(launch(&mut agent, &[PortWanted::Any; 4], seed), [16, 18, 13, 14]);
+        assert_eq!(agent.pick(&[PortWanted::Any; 2], 0), None);
+        assert_eq!(agent.pick(&[PortWanted::Any], 7), Some(vec![15]));
     }
 
     #[test]

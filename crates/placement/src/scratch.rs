@@ -155,7 +155,7 @@ impl<'a> Scratch<'a> {
             Err(fault) => return Outcome::Faulty(fault),
         };
         let Some((row, gpu_slots)) = best else { return Outcome::Nowhere(explanation) };
-        let host_ports = self.take(place, row, request, &gpu_slots);
+        let host_ports = self.take(place, row, seed, request, &gpu_slots);
         Outcome::Placed(Placed { agent: view.columns.agent_at(row), host_ports, gpu_slots, explanation })
     }
 
@@ -167,9 +167,16 @@ impl<'a> Scratch<'a> {
     }
 
     /// Takes what the request needs, and returns its host ports.
-    pub(crate) fn take(&mut self, place: usize, row: usize, request: &Request, gpu_slots: &GpuSlots) -> Vec<u16> {
+    pub(crate) fn take(
+        &mut self,
+        place: usize,
+        row: usize,
+        seed: u64,
+        request: &Request,
+        gpu_slots: &GpuSlots,
+    ) -> Vec<u16> {
         self.apps[place].follow(self.view, row);
-        let host_ports = self.ledger.take(row, request, gpu_slots);
+        let host_ports = self.ledger.take(row, seed, request, gpu_slots);
         self.touch(row);
         host_ports
     }

@@ -212,7 +212,6 @@ impl View {
             return;
         }
         self.release_from_offer(task.offer, task.agent, &task.resources);
-        self.columns.ports[row].rotate(&task.resources.ports, task.offer);
         self.hold(row, task.id.clone(), Held::of(&task.workload, &task.resources));
     }
 
@@ -278,7 +277,6 @@ impl View {
 
     fn restore_task(&mut self, task: &Task) {
         let Some(row) = self.columns.row_of(task.agent) else { return };
-        self.columns.ports[row].restore_rotation(&task.host_ports, task.offer);
         if task.is_active() && !self.tasks.contains_key(&(task.agent, task.id.clone())) {
             self.hold(row, task.id.clone(), Held::of(&task.workload, &task.resources));
         }

@@ -1,5 +1,7 @@
 //! What policies and filters mean, in examples. Constraints have some of their own.
 
+use std::collections::BTreeSet;
+
 use model::ConstraintOperator::{Cluster, Unique};
 use model::{AppVersion, Event, OfferOutcome, Scalar};
 use placement::{Outcome, PortWanted, Request, Scratch, View, place};
@@ -175,12 +177,14 @@ fn fixed_ports_must_be_free_and_no_port_is_given_twice() {
 }
 
 #[test]
-fn a_port_that_was_just_freed_is_not_given_at_once_through_offers_too() {
+fn a_port_that_was_just_freed_is_seldom_given_at_once_through_offers_too() {
     let mut view = view(equal_agents(1));
     let wanted = Request { ports: any_ports(1), ..request("web", 1, 1) };
     let mut given = Vec::new();
-    for offer in 0..12 {
-        let Outcome::Placed(placed) = place(&view, policy("best-fit").as_ref(), 0, &wanted) else { panic!("full") };
+    for offer in 0..200 {
+        let Outcome::Placed(placed) = place(&view, policy("best-fit").as_ref(), u64::from(offer), &wanted) else {
+            panic!("full")
+        };
         let task = launched("t", offer, version(1), &wanted, &placed);
         view.apply(&offered(offer, 0, task.resources.clone()));
         view.apply(&closed(offer, OfferOutcome::Accepted));
@@ -188,7 +192,9 @@ fn a_port_that_was_just_freed_is_not_given_at_once_through_offers_too() {
         given.extend(placed.host_ports);
         view.apply(&ended("t", 0));
     }
-    assert_eq!(given, (31_000..31_010).chain(31_000..31_002).collect::<Vec<u16>>());
+    assert_eq!(given.iter().collect::<BTreeSet<_>>().len(), 10, "all ports have their turn");
+    let at_once = given.windows(2).filter(|two| two[0] == two[1]).count();
+    assert!(at_once < 40, "one of ten by chance: {at_once} of 200");
 }
 
 #[test]

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use model::{
-    AgentId, AppSpec, CommandKind, DisconnectReason, Event, Record, RemovalReason, Seq, StatusReason, StatusUpdate,
-    TaskId, TaskSelection, TaskState, TaskStatus, Timestamp, UpdateId,
+    AgentId, AppSpec, CommandKind, DisconnectReason, Event, PortProtocol, PortSpec, Record, RemovalReason, Seq,
+    StatusReason, StatusUpdate, TaskId, TaskSelection, TaskState, TaskStatus, Timestamp, UpdateId,
 };
 use proptest::prelude::*;
 use replay::what_if::{Change, Outcome, Reading, WhatIf};
@@ -103,6 +103,7 @@ impl History {
             Step::Put { app: number, instances, cpus } => {
                 let mut app: AppSpec = app(&name(number), instances.into());
                 app.resources.cpus = model::Scalar(i64::from(cpus) * 500);
+                app.ports = vec![any_port(); usize::from(number % 3)];
                 CommandKind::PutApps { apps: vec![Arc::new(app)], force: true }
             }
             Step::Scale { app, instances } => {
@@ -245,6 +246,17 @@ pub(crate) fn fork(records: &[Record], at: Seq, change: Change) -> (Outcome, [St
     }
     let states = what_if.states().map(Clone::clone);
     (what_if.finish(), states)
+}
+
+pub(crate) const fn any_port() -> PortSpec {
+    PortSpec {
+        container_port: None,
+        host_port: 0,
+        service_port: 0,
+        protocol: PortProtocol::Tcp,
+        name: None,
+        labels: BTreeMap::new(),
+    }
 }
 
 /// Where each record launches what.

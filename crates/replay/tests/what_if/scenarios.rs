@@ -2,17 +2,45 @@
 
 use std::collections::BTreeMap;
 
-use model::{AgentId, CommandKind, Event, Record, Scalar, Seq, TaskState};
+use model::{AgentId, CommandKind, DisconnectReason, Event, Record, Scalar, Seq, TaskState};
 use placement::Standing;
 use replay::what_if::{Cause, Change, Difference, NewProfile, Resized};
 
 use crate::cluster::{app, describe};
-use crate::history::{History, agents_of, fork};
+use crate::history::{History, agents_of, any_port, fork};
 
 fn sized(name: &str, instances: u32, cpus: i64) -> model::AppSpec {
     let mut app = app(name, instances);
     app.resources.cpus = Scalar::from_whole(cpus);
     app
+}
+
+/// Tasks that had ports of an agent are forgotten by then, and what they had must make no difference.
+#[test]
+fn a_fork_gives_the_ports_that_the_log_gave() {
+    let mut history = History::new("first-fit", 2);
+    let mut brief = app("app1", 3);
+    brief.ports = vec![any_port()];
+    history.put(brief);
+    history.pass(12_000);
+    // All but what is remembered of the app runs elsewhere.
+    history.run(CommandKind::DisconnectAgent { agent: AgentId(0), reason: DisconnectReason::StreamClosed });
+    history.pass(400_000);
+    let state = &history.cluster.world.state;
+    let remembered = state.tasks.values().filter(|task| task.agent == AgentId(0)).count();
+    assert_eq!(remembered, 0, "they were forgotten");
+    let description = state.agents.get(&AgentId(0)).expect("it is known").description.clone();
+    history.run(CommandKind::ReconnectAgent { agent: AgentId(0), description });
+    let at = history.last();
+    let mut staying = app("app0", 6);
+    staying.ports = vec![any_port(); 2];
+    history.put(staying);
+    history.pass(10_000);
+    history.end();
+    let (outcome, states) = history.fork(at, Change::default());
+    assert_eq!((outcome.newer_code, outcome.divergence), (None, None));
+    let on_first = states[1].active_tasks_on(AgentId(0)).filter(|task| task.host_ports.len() == 2).count();
+    assert!(on_first > 0, "{states:#?}");
 }
 
 /// One agent with 4 cpus, of which an app would have 6.
