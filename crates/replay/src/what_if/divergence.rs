@@ -152,11 +152,15 @@ fn told(events: &[Event], run: &Run, strictness: Strictness) -> Vec<Told> {
     told.collect()
 }
 
-/// Ids of tasks depend on the turn in which apps were placed. A launch is known by its app and agent, any other task by its instance.
+/// Ids of tasks and their ports depend on the turn in which apps were placed. A launch is known by its app and agent, any other task by its instance.
 fn by_instance(event: &Event, run: &Run) -> Event {
     let mut event = event.clone();
     match &mut event {
-        Event::TaskLaunched { task } => task.id = TaskId::new(""),
+        Event::TaskLaunched { task } => {
+            task.id = TaskId::new("");
+            task.resources.ports = model::PortRanges::default();
+            task.host_ports.clear();
+        }
         Event::TaskKillRequested { task, .. } => {
             if let Some(instance) = run.instances.of(task) {
                 *task = TaskId::new(format!("{instance:?}"));

@@ -185,7 +185,13 @@ impl History {
         let now = self.cluster.now;
         let mut due = Vec::new();
         for sealed in &self.cluster.log[self.seen..] {
-            for event in &sealed.record.events {
+            // In which order apps had their turn makes no difference to what tasks do.
+            let mut events: Vec<&Event> = sealed.record.events.iter().collect();
+            events.sort_by_key(|event| match event {
+                Event::TaskLaunched { task } => task.workload.app().map(ToString::to_string),
+                _ => None,
+            });
+            for event in events {
                 match event {
                     Event::TaskLaunched { task } => {
                         self.launched += 1;
