@@ -16,6 +16,11 @@ use model::{CodecError, Position};
 use crate::failure::Failure;
 
 const MAGIC: &[u8] = b"bayplan-log 1\n";
+/// What every version begins a file with; the number of the format and a line feed follow.
+const MAGIC_OF_ALL: &[u8] = b"bayplan-log ";
+const FORMAT: u64 = 1;
+/// So many digits are looked at.
+const FORMAT_DIGITS: usize = 20;
 /// A length beyond it is damage, not data.
 const MAX_FRAME_BYTES: u64 = 4 << 30;
 
@@ -113,6 +118,27 @@ pub(crate) fn check_new(path: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Why a file that begins otherwise is not read: it may come from a newer version.
+fn no_file(path: &Path) -> anyhow::Error {
+    let name = path.display();
+    match format_of(path) {
+        Some(format) if format > FORMAT => anyhow!(
+            "{name} was written by a newer bayplan: it has format {format}, but this version reads {FORMAT}: use a newer bayplan"
+        ),
+        _ => anyhow!("{name} {NO_FILE}"),
+    }
+}
+
+/// The number of the format that a file says to have.
+fn format_of(path: &Path) -> Option<u64> {
+    let mut beginning = Vec::new();
+    let length = MAGIC_OF_ALL.len() + FORMAT_DIGITS + 1;
+    File::open(path).ok()?.take(length as u64).read_to_end(&mut beginning).ok()?;
+    let number = beginning.strip_prefix(MAGIC_OF_ALL)?;
+    let end = number.iter().position(|byte| *byte == b'\n')?;
+    str::from_utf8(&number[..end]).ok()?.parse().ok()
+}
+
 /// Whoever broke off leaves no half a file.
 pub(crate) fn discard(path: &Path) {
     if let Err(error) = std::fs::remove_file(path) {
@@ -154,8 +180,9 @@ impl Reader {
             failed: None,
             chunk_messages: FIRST_CHUNK_MESSAGES,
         };
-        let magic = reader.take(MAGIC.len()).ok().filter(|magic| magic == MAGIC);
-        ensure!(magic.is_some(), "{} {NO_FILE}", path.display());
+        if !reader.take(MAGIC.len()).is_ok_and(|magic| magic == MAGIC) {
+            return Err(no_file(path));
+        }
         let first = reader.frame().with_context(|| format!("{} is damaged", path.display()))?;
         Ok(match first {
             Some((Kind::Baseline, _, bytes)) => (reader, Some(bytes)),
@@ -306,8 +333,9 @@ impl Frames {
         let file_bytes = file.metadata()?.len();
         let mut input = BufReader::with_capacity(READ_AHEAD_BYTES, file);
         let mut magic = [0; MAGIC.len()];
-        let is_one = input.read_exact(&mut magic).is_ok() && magic == *MAGIC;
-        ensure!(is_one, "{} {NO_FILE}", path.display());
+        if input.read_exact(&mut magic).is_err() || magic != *MAGIC {
+            return Err(no_file(path));
+        }
         Ok(Self { input, at: MAGIC.len() as u64, file_bytes, messages: 0, ended: false })
     }
 
