@@ -78,3 +78,79 @@ fn a_file_of_a_newer_format_is_told_from_what_is_no_log() {
         assert!(output.status.code() == Some(1) && said(&output).contains(newer), "{take:?}: {}", said(&output));
     }
 }
+
+const WHERE: &str = "cannot be read from record 130 on";
+const WHY: &str = "it ends too early";
+
+#[test]
+fn a_range_that_ends_before_the_damage_is_whole() {
+    let cut = Damaged::cut();
+    let whole = Damaged::of(&harbour());
+    let ranges: [&[&str]; 5] = [
+        &["replay", "stats", "--until", "129"],
+        &["replay", "history", "/web", "--until", "129"],
+        &["replay", "grep", "--event", "task_launched", "--until", "129"],
+        &["replay", "what-if", "--fork", "100", "--until", "129", "--remove-agent", "S3", "--json"],
+        &["--at", "129", "events", "--last", "3"],
+    ];
+    for range in ranges {
+        let [of_cut, of_whole] = [&cut, &whole].map(|log| {
+            let mut output = log.run(range);
+            let status = output.status.code();
+            // How fast it went differs.
+            if let Ok(mut document) = serde_json::from_slice::<serde_json::Value>(&output.stdout) {
+                document.as_object_mut().expect("an object").remove("records_per_s");
+                output.stdout = document.to_string().into();
+            }
+            (status, said(&output))
+        });
+        assert!(of_cut == of_whole && of_cut.0 == Some(0), "{range:?}: {of_cut:?}, and of the whole log {of_whole:?}");
+    }
+    cut.assert_says(&["--at", "129", "events", "--from", "130"], 0, &["As after record 129"]);
+}
+
+#[test]
+fn what_wants_more_than_can_be_read_is_refused_with_the_way_out() {
+    let cut = Damaged::cut();
+    let until = "what was before can be looked at: --until 129";
+    let refused: [(&[&str], &str); 16] = [
+        (&["replay", "stats"], until),
+        (&["replay", "stats", "--until", "end"], until),
+        (&["replay", "stats", "--until", "130"], until),
+        (&["replay", "stats", "--until", "2026-03-02T08:05"], until),
+        (&["replay", "grep", "--event", "task_launched", "--from", "140"], until),
+        (&["replay", "grep", "--event", "task_launched", "--from", "end"], until),
+        (&["replay", "history", "/web"], until),
+        (&["replay", "history", "/web", "--until", "240"], until),
+        (&["replay", "what-if", "--fork", "100", "--remove-agent", "S3"], until),
+        (&["replay", "what-if", "--fork", "100", "--until", "200", "--remove-agent", "S3"], until),
+        (&["replay", "what-if", "--fork", "135", "--remove-agent", "S3"], until),
+        (&["replay", "diff", "10", "end"], "looked at: record 129"),
+        (&["replay", "diff", "10", "130"], "looked at: record 129"),
+        (&["replay", "export", "--out", "-", "--format", "jsonl", "--to", "240"], "looked at: --to 129"),
+        (&["--at", "end", "status"], "looked at: --at 129"),
+        (&["--at", "130", "events"], "looked at: --at 129"),
+    ];
+    for (arguments, way_out) in refused {
+        cut.assert_says(arguments, 1, &[WHERE, WHY, way_out]);
+    }
+    cut.assert_says(&["replay", "diff", "10", "129"], 0, &["to record 129"]);
+}
+
+/// Where the end cannot be read, nobody knows what is ten seconds before it.
+#[test]
+fn a_moment_that_counts_from_the_end_needs_the_end() {
+    let cut = Damaged::cut();
+    let asked: [&[&str]; 6] = [
+        &["--at", "-10s", "status"],
+        &["--at", "08:01", "status"],
+        &["replay", "stats", "--from", "-1m", "--until", "129"],
+        &["replay", "grep", "--event", "task_launched", "--until", "08:01"],
+        &["replay", "diff", "-10s", "129"],
+        &["replay", "export", "--out", "-", "--format", "jsonl", "--from", "-1m", "--to", "129"],
+    ];
+    for arguments in asked {
+        cut.assert_says(arguments, 1, &[WHERE, WHY, "counts from the log's end", "up to 129, or a full date"]);
+    }
+    cut.assert_says(&["--at", "2026-03-02T08:00:30", "status"], 0, &["As after record"]);
+}

@@ -68,6 +68,9 @@ async fn copy<L: EventLog>(
     items: &mpsc::Sender<Item>,
 ) -> Result<(), StreamError> {
     let failed = |error: eventlog::ReadError| StreamError { reason: error.to_string() };
+    if from > upto {
+        return Ok(());
+    }
     let anchor = seek(log, from).await.map_err(failed)?;
     let messages = match follow {
         Follow::ToEnd => log.read(anchor.position),
@@ -77,7 +80,11 @@ async fn copy<L: EventLog>(
     while let Some(entry) = records.next().await {
         let Entry::Accepted { record, .. } = entry.map_err(failed)? else { continue };
         let seq = record.record.seq;
-        if seq > upto || (seq >= from && items.send(Ok(record.record)).await.is_err()) {
+        if seq >= from && seq <= upto && items.send(Ok(record.record)).await.is_err() {
+            return Ok(());
+        }
+        // What comes next may be damaged, and nobody wants it.
+        if seq >= upto {
             return Ok(());
         }
     }

@@ -52,7 +52,7 @@ pub(crate) struct Side {
 }
 
 pub(super) async fn run(session: &mut Session, wish: Compare) -> Result<(), Failure> {
-    let log = PastLog::open(&wish.log).await?;
+    let log = PastLog::open(&wish.log).await?.way_out("bayplan replay export --to");
     let end = log.open_at_end().await?.into_state();
     let policies = modules::policies()?;
     let profiles = [profile(&policies, &end, &wish.a)?, profile(&policies, &end, &wish.b)?];

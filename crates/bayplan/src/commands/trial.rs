@@ -41,6 +41,7 @@ pub(super) async fn run(session: &mut Session, wish: &Simulate) -> Result<(), Fa
     };
     let (log, cluster) = (log.clone(), wish.cluster.clone());
     let log = PastLog::open(&ReplayLog { log, cluster, no_cache: false }).await?;
+    let log = log.way_out("bayplan replay export --to");
     let end = log.open_at_end().await?.into_state();
     let profiles = resolve_all(&wish.policy, &modules::policies()?, &end)?;
     drop(end);

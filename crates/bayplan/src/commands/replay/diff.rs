@@ -7,7 +7,7 @@ use crate::past::PastLog;
 use crate::render;
 
 pub(super) async fn run(wish: Diff, out: &mut Output) -> Result<(), Failure> {
-    let log = PastLog::open(&wish.log).await?;
+    let log = PastLog::open(&wish.log).await?.way_out("record");
     let (from, to) = (log.seq_of(&wish.from).await?, log.seq_of(&wish.to).await?);
     let before = log.open_at(from).await?.into_state();
     let after = log.open_at(to).await?.into_state();

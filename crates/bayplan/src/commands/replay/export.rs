@@ -33,7 +33,7 @@ struct Exported {
 
 pub(super) async fn run(export: Export, global: &Global, out: &mut Output) -> Result<(), Failure> {
     check_out(&export)?;
-    let past = PastLog::open(&export.log).await?;
+    let past = PastLog::open(&export.log).await?.way_out("--to");
     let slice = Slice::of(&past, export.from.as_ref(), export.to.as_ref()).await?;
     let cluster = past.bounds().await?.cluster.filter(|_| !export.anonymise);
     let mut about = About {

@@ -21,7 +21,7 @@ struct Counted {
 }
 
 pub(super) async fn run(wish: Grep, out: &mut Output) -> Result<(), Failure> {
-    let log = PastLog::open(&wish.log).await?;
+    let log = PastLog::open(&wish.log).await?.way_out("--until");
     let stretch = Stretch::of(&log, wish.from, wish.until).await?;
     let filter = filter(&wish)?;
     let mut counted = Counted::default();

@@ -13,7 +13,7 @@ use crate::past::PastLog;
 use crate::render;
 
 pub(super) async fn run(wish: History, out: &mut Output) -> Result<(), Failure> {
-    let log = PastLog::open(&wish.log).await?;
+    let log = PastLog::open(&wish.log).await?.way_out("--until");
     let stretch = Stretch::of(&log, wish.from, wish.until).await?;
     let begin = stretch.state_before(&log).await?;
     let mut search = Search::new(&wish.id);

@@ -12,7 +12,7 @@ use crate::past::PastLog;
 use crate::render;
 
 pub(super) async fn run(wish: Stats, out: &mut Output) -> Result<(), Failure> {
-    let log = PastLog::open(&wish.log).await?;
+    let log = PastLog::open(&wish.log).await?.way_out("--until");
     let stretch = Stretch::of(&log, wish.from, wish.until).await?;
     let mut stats = replay::Stats::default();
     let see = |sealed: &SealedRecord| -> Result<ControlFlow<()>, Failure> {

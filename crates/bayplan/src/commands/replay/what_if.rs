@@ -14,6 +14,7 @@ pub(crate) use document::{AccountOf, DifferenceOf, Document, Moment, Parted, Poi
 pub(crate) use document::{Move, MovesOf};
 
 use crate::cli::replay::WhatIf as Wish;
+use crate::cli::when::When;
 use crate::commands::log::bar::Bar;
 use crate::failure::Failure;
 use crate::output::Output;
@@ -29,12 +30,9 @@ const REMOVE_AGENT: &str = "--remove-agent";
 const RESIZE_AGENT: &str = "--resize-agent";
 
 pub(super) async fn run(wish: Wish, out: &mut Output) -> Result<(), Failure> {
-    let past = PastLog::open(&wish.log).await?;
+    let past = PastLog::open(&wish.log).await?.way_out("--until");
     let fork = past.seq_of(&wish.fork).await?;
-    let until = match &wish.until {
-        Some(until) => past.seq_of(until).await?,
-        None => past.bounds().await?.last,
-    };
+    let until = past.seq_of(wish.until.as_ref().unwrap_or(&When::End)).await?;
     let cursor = past.open_at(fork).await?;
     let state = cursor.into_state();
     if until <= fork {
@@ -116,11 +114,8 @@ fn find(state: &State, name: &str) -> Result<AgentId, Failure> {
 async fn demand(past: &PastLog, state: &State, until: Seq) -> Result<Demand, Failure> {
     let mut reading = Reading::begin(state);
     let mut bar = Bar::new("reading the demand", until.0 - state.seq.0);
-    let mut records = past.records_from(state.seq.next()).await?;
+    let mut records = past.records_from(state.seq.next()).await?.upto(until);
     while let Some(record) = records.next().await? {
-        if record.seq > until {
-            break;
-        }
         reading.follow(&record);
         bar.at(record.seq.0 - state.seq.0);
     }
@@ -141,11 +136,8 @@ async fn follow(
         Impossible::Refused(why) => Failure::Usage(why.to_string()),
     })?;
     let mut bar = Bar::new("running both", until.0 - state.seq.0);
-    let mut records = past.records_from(state.seq.next()).await?;
+    let mut records = past.records_from(state.seq.next()).await?.upto(until);
     while let Some(record) = records.next().await? {
-        if record.seq > until {
-            break;
-        }
         what_if.follow(&record);
         bar.at(record.seq.0 - state.seq.0);
         if record.seq.0.is_multiple_of(AT_ONCE) {

@@ -29,15 +29,11 @@ pub(super) struct Before {
 impl<'a> Slice<'a> {
     pub(super) async fn of(past: &'a PastLog, from: Option<&When>, to: Option<&When>) -> Result<Self, Failure> {
         let bounds = past.bounds().await?;
-        let to = match to {
-            Some(when) => past.seq_of(when).await?.min(bounds.last),
-            None => match bounds.damage {
-                None => bounds.last,
-                Some(damage) => {
-                    return Err(Failure::failed(format!("{damage}; --to {} exports what comes before", bounds.last)));
-                }
-            },
-        };
+        let wanted = past.seq_of(to.unwrap_or(&When::End)).await?;
+        let to = wanted.min(bounds.last);
+        if let Some(damage) = bounds.damage.filter(|_| wanted > to) {
+            return Err(past.damaged(&damage, to));
+        }
         let first = first(past).await?;
         let from = match from {
             Some(When::Seq(seq)) => (*seq).max(Seq(1)),
