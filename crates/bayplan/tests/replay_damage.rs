@@ -86,10 +86,11 @@ const WHY: &str = "it ends too early";
 fn a_range_that_ends_before_the_damage_is_whole() {
     let cut = Damaged::cut();
     let whole = Damaged::of(&harbour());
-    let ranges: [&[&str]; 5] = [
+    let ranges: [&[&str]; 6] = [
         &["replay", "stats", "--until", "129"],
         &["replay", "history", "/web", "--until", "129"],
         &["replay", "grep", "--event", "task_launched", "--until", "129"],
+        &["replay", "bisect", "--condition", "launches > 20", "--until", "129"],
         &["replay", "what-if", "--fork", "100", "--until", "129", "--remove-agent", "S3", "--json"],
         &["--at", "129", "events", "--last", "3"],
     ];
@@ -113,7 +114,7 @@ fn a_range_that_ends_before_the_damage_is_whole() {
 fn what_wants_more_than_can_be_read_is_refused_with_the_way_out() {
     let cut = Damaged::cut();
     let until = "what was before can be looked at: --until 129";
-    let refused: [(&[&str], &str); 16] = [
+    let refused: [(&[&str], &str); 18] = [
         (&["replay", "stats"], until),
         (&["replay", "stats", "--until", "end"], until),
         (&["replay", "stats", "--until", "130"], until),
@@ -125,6 +126,8 @@ fn what_wants_more_than_can_be_read_is_refused_with_the_way_out() {
         (&["replay", "what-if", "--fork", "100", "--remove-agent", "S3"], until),
         (&["replay", "what-if", "--fork", "100", "--until", "200", "--remove-agent", "S3"], until),
         (&["replay", "what-if", "--fork", "135", "--remove-agent", "S3"], until),
+        (&["replay", "bisect", "--condition", "false", "--from", "129"], until),
+        (&["replay", "bisect", "--condition", "false", "--from", "200", "--until", "240"], until),
         (&["replay", "diff", "10", "end"], "looked at: record 129"),
         (&["replay", "diff", "10", "130"], "looked at: record 129"),
         (&["replay", "export", "--out", "-", "--format", "jsonl", "--to", "240"], "looked at: --to 129"),
@@ -153,4 +156,26 @@ fn a_moment_that_counts_from_the_end_needs_the_end() {
         cut.assert_says(arguments, 1, &[WHERE, WHY, "counts from the log's end", "up to 129, or a full date"]);
     }
     cut.assert_says(&["--at", "2026-03-02T08:00:30", "status"], 0, &["As after record"]);
+}
+
+#[test]
+fn a_search_names_the_damage_unless_it_finds_something_before() {
+    let cut = Damaged::cut();
+    for until in [&[][..], &["--until", "240"], &["--until", "end"]] {
+        let bisect = |condition| [&["replay", "bisect", "--condition", condition], until].concat();
+        cut.assert_says(&bisect("false"), 1, &["after none of records 1 to 129: false", WHERE, WHY]);
+        let found = cut.assert_says(&bisect("launches > 20"), 0, &["launches > 20"]);
+        assert!(!found.contains("cannot be read"), "{found}");
+        let told = |condition| -> serde_json::Value {
+            let output = cut.run(&[bisect(condition), vec!["--json"]].concat());
+            serde_json::from_slice(&output.stdout).expect("JSON")
+        };
+        let (not_found, found) = (told("false"), told("launches > 20"));
+        assert!(not_found["damage"].as_str().is_some_and(|damage| damage.contains(WHERE)), "{not_found}");
+        assert_eq!((&not_found["holds"], &not_found["last"]), (&false.into(), &129.into()));
+        assert!(found.get("damage").is_none(), "{found}");
+    }
+    let said =
+        cut.assert_says(&["replay", "bisect", "--condition", "false", "--until", "129"], 1, &["records 1 to 129"]);
+    assert!(!said.contains("cannot be read"), "{said}");
 }

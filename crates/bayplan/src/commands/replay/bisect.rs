@@ -25,6 +25,9 @@ struct Told {
     holds_at_beginning: bool,
     first: Seq,
     last: Seq,
+    /// Why the records behind the last one, which were wanted too, cannot be looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    damage: Option<String>,
     /// How many records were looked at, and after how many of them the condition had to be asked.
     records: u64,
     asked: u64,
@@ -41,12 +44,15 @@ pub(super) async fn run(wish: Bisect, out: &mut Output) -> Result<(), Failure> {
             "--check-every {every}: {condition} asks for the records themselves, so each of them has to be looked at; leave it out"
         )));
     }
-    let log = PastLog::open(&wish.log).await?;
+    let log = PastLog::open(&wish.log).await?.way_out("--until");
     let stretch = Stretch::of(&log, None, wish.until).await?;
     let mut cursor = match &wish.from {
         None => log.beginning().await?,
         Some(from) => {
             let from = log.seq_of(from).await?;
+            if let Some(damage) = stretch.damage.as_ref().filter(|_| from >= stretch.last) {
+                return Err(log.damaged(damage, stretch.last));
+            }
             if wish.until.is_some() && from >= stretch.last {
                 return Err(Failure::Usage(format!(
                     "--from is record {from} and --until record {}: there are no records after the one and up to the other",
@@ -79,12 +85,14 @@ pub(super) async fn run(wish: Bisect, out: &mut Output) -> Result<(), Failure> {
             Some(Turn::of(condition, record, &before, cursor.state()))
         }
     };
+    let holds = holds_at_beginning || turn.is_some();
     let told = Told {
         condition: condition.to_string(),
-        holds: holds_at_beginning || turn.is_some(),
+        holds,
         holds_at_beginning,
         first,
         last: cursor.state().seq,
+        damage: stretch.damage.clone().filter(|_| !holds),
         records: bisect.records,
         asked: bisect.asked,
         turn,
@@ -95,7 +103,11 @@ pub(super) async fn run(wish: Bisect, out: &mut Output) -> Result<(), Failure> {
     if told.holds {
         return Ok(());
     }
-    Err(Failure::failed(format!("it holds after none of records {} to {}: {}", told.first, told.last, told.condition)))
+    let unfound = format!("it holds after none of records {} to {}: {}", told.first, told.last, told.condition);
+    Err(Failure::failed(match &told.damage {
+        Some(damage) => format!("{unfound}; and {damage}"),
+        None => unfound,
+    }))
 }
 
 /// The record after which it is found that the condition holds. The cursor stands there then.
