@@ -179,3 +179,29 @@ fn a_search_names_the_damage_unless_it_finds_something_before() {
         cut.assert_says(&["replay", "bisect", "--condition", "false", "--until", "129"], 1, &["records 1 to 129"]);
     assert!(!said.contains("cannot be read"), "{said}");
 }
+
+#[test]
+fn a_machine_is_told_the_first_bad_record() {
+    let verified = |log: &Damaged| -> (Option<i32>, serde_json::Value) {
+        let output = log.run(&["replay", "verify", "--json"]);
+        (output.status.code(), serde_json::from_slice(&output.stdout).expect("a document"))
+    };
+    let (status, told) = verified(&Damaged::of(&harbour()));
+    assert_eq!((status, &told["sound"], &told["records"]), (Some(0), &true.into(), &240.into()));
+
+    let mut checksum = harbour();
+    *checksum.last_mut().expect("it has bytes") ^= 1;
+    let mut first = harbour();
+    first[40] ^= 1;
+    let nobody = serde_json::Value::Null;
+    for (log, bad, reason) in [
+        (Damaged::cut(), 130.into(), WHY),
+        (Damaged::of(&first), 1.into(), "record 1 cannot be read"),
+        (Damaged::of(&checksum), nobody, "checksum"),
+    ] {
+        let (status, told) = verified(&log);
+        assert_eq!((status, &told["sound"], &told["first_bad_record"]), (Some(1), &false.into(), &bad), "{told}");
+        let why = told["reason"].as_str().expect("a reason");
+        log.assert_says(&["replay", "verify"], 1, &[reason, why]);
+    }
+}

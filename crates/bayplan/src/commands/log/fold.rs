@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use eventlog::{Baseline, Entry, EventLog, Messages, ReadError, committed};
+use eventlog::{Baseline, BaselineError, Entry, EventLog, Messages, ReadError, committed};
 use master::TrimmingError;
 use model::{PartPlace, Position, Seq, Tip};
 use snapshot::Loaded;
@@ -35,9 +35,13 @@ pub(crate) fn failed(error: impl std::fmt::Display) -> Failure {
     Failure::failed(error.to_string())
 }
 
-pub(crate) async fn start<L: EventLog>(log: &L) -> Result<Start, Failure> {
+pub(crate) async fn start<L: EventLog>(log: &L) -> Result<Start, Unsound> {
     let bounds = log.bounds().await.map_err(failed)?;
-    let oldest = log.read(bounds.first).next().await.transpose().map_err(failed)?;
+    let oldest = log.read(bounds.first).next().await.transpose();
+    let oldest = oldest.map_err(|error| match bounds.first {
+        Position(1) => unreadable(Tip::default(), &error),
+        _ => Unsound::of(error.is_damage(), &error),
+    })?;
     let first = oldest.and_then(|message| message.content.first_seq());
     if first.is_none_or(|seq| seq == Seq(1)) {
         return Ok(Start::nothing());
@@ -48,11 +52,12 @@ pub(crate) async fn start<L: EventLog>(log: &L) -> Result<Start, Failure> {
         match master::load_baseline(log, &baseline).await {
             Ok(loaded) => return Ok(Start::of(loaded, Some(baseline))),
             Err(error @ TrimmingError::Foreign { .. }) => foreign = format!("; {error}"),
-            Err(error) => return Err(failed(error)),
+            Err(error) => return Err(Unsound::of_baseline(&error)),
         }
     }
     let first = bounds.first;
-    Err(failed(format!("the log begins at position {first}, and has no baseline of what was before it{foreign}")))
+    let reason = format!("the log begins at position {first}, and has no baseline of what was before it{foreign}");
+    Err(Unsound::Bad { seq: None, reason })
 }
 
 /// What a fold found.
@@ -86,16 +91,43 @@ impl Default for Expected {
 
 /// Why a fold is not sound.
 pub(crate) enum Unsound {
-    /// It cannot be read, or gives another state than was recorded.
+    /// Nobody knows: it could not be looked at.
     Failed(Failure),
+    /// It is damaged, or gives another state than was recorded: at this record, where one can be named.
+    Bad { seq: Option<Seq>, reason: String },
     /// An invariant does not hold after this record, and did after the other one.
     Violated { held_until: Seq, seq: Seq, violation: String },
+}
+
+impl Unsound {
+    fn of(is_damage: bool, error: &impl std::fmt::Display) -> Self {
+        if is_damage { Self::Bad { seq: None, reason: error.to_string() } } else { Self::Failed(failed(error)) }
+    }
+
+    pub(crate) fn of_baseline(error: &TrimmingError) -> Self {
+        let is_damage = match error {
+            TrimmingError::Read(error) => error.is_damage(),
+            TrimmingError::Baseline(error) => {
+                matches!(error, BaselineError::Missing { .. } | BaselineError::Damaged { .. })
+            }
+            TrimmingError::Unfit { .. } | TrimmingError::Foreign { .. } => true,
+            TrimmingError::Trim(_) => false,
+        };
+        Self::of(is_damage, error)
+    }
+}
+
+impl From<Failure> for Unsound {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
 }
 
 impl From<Unsound> for Failure {
     fn from(unsound: Unsound) -> Self {
         match unsound {
             Unsound::Failed(failure) => failure,
+            Unsound::Bad { reason, .. } => failed(reason),
             Unsound::Violated { seq, violation, .. } => {
                 failed(format!("after record {seq} an invariant does not hold: {violation}"))
             }
@@ -116,12 +148,12 @@ pub(crate) async fn fold(
     found.state.hash_late(true);
     let (mut entries, mut held_until) = (committed(messages.read_ahead(), tip), tip.seq.max(expected.held_until));
     while let Some(entry) = entries.next().await {
-        let entry = entry.map_err(|error| unreadable(entries.tip(), &error)).map_err(Unsound::Failed)?;
+        let entry = entry.map_err(|error| unreadable(entries.tip(), &error))?;
         match entry {
             Entry::Accepted { position, record, tip } => {
                 found.state.apply(&record.record);
                 (found.tip, found.at, found.records) = (tip, position, found.records + 1);
-                compare(&mut found, record.record.state_hash, expected).map_err(Unsound::Failed)?;
+                compare(&mut found, record.record.state_hash, expected)?;
                 if tip.seq.0.saturating_sub(held_until.0) >= expected.check_every {
                     check(&found, held_until)?;
                     held_until = tip.seq;
@@ -140,21 +172,23 @@ pub(crate) async fn fold(
     Ok(found)
 }
 
-fn unreadable(tip: Tip, error: &ReadError) -> Failure {
+fn unreadable(tip: Tip, error: &ReadError) -> Unsound {
+    let seq = tip.seq.next();
     match error.is_damage() {
-        true => failed(format!("record {} cannot be read: {error}", tip.seq.next())),
-        false => failed(error),
+        true => Unsound::Bad { seq: Some(seq), reason: format!("record {seq} cannot be read: {error}") },
+        false => Unsound::Failed(failed(error)),
     }
 }
 
-fn compare(found: &mut Found, told: Option<model::Hash>, expected: &Expected) -> Result<(), Failure> {
+fn compare(found: &mut Found, told: Option<model::Hash>, expected: &Expected) -> Result<(), Unsound> {
     let (seq, position) = (found.tip.seq, found.at);
     let wanted = expected.hashes.get(&seq);
     if found.state.differs_from(told) || wanted.is_some_and(|wanted| *wanted != found.state.kept_hash()) {
-        return Err(failed(format!(
+        let reason = format!(
             "record {seq}, at position {position}: its fold gives another state than the one that was recorded; the log was \
              changed, or another version of bayplan wrote it"
-        )));
+        );
+        return Err(Unsound::Bad { seq: Some(seq), reason });
     }
     found.hashes += u64::from(told.is_some());
     Ok(())

@@ -6,7 +6,7 @@ mod tests;
 use std::fmt::Write as _;
 
 use eventlog::EventLog;
-use model::Position;
+use model::{PartPlace, Position, Seq};
 use serde::Serialize;
 
 use super::bar::Bar;
@@ -19,6 +19,8 @@ pub(crate) const CHECK_EVERY: u64 = 8_192;
 
 #[derive(Serialize)]
 struct Verified {
+    /// Always.
+    sound: bool,
     first_position: u64,
     last_position: u64,
     records: u64,
@@ -32,6 +34,18 @@ struct Verified {
     last_seq: u64,
     last_epoch: u64,
     state_hash: String,
+    #[serde(skip)]
+    waiting: Option<PartPlace>,
+}
+
+/// What a machine is told of a log that is not sound.
+#[derive(Serialize)]
+struct NotSound {
+    /// Never.
+    sound: bool,
+    /// None where what is wrong is no record: a baseline, or the checksum of a file.
+    first_bad_record: Option<Seq>,
+    reason: String,
 }
 
 /// Folds the log up to a position.
@@ -41,7 +55,7 @@ pub(super) async fn fold_upto<L: EventLog>(log: &L, last: Position) -> Result<Fo
 }
 
 async fn check<L: EventLog>(log: &L, begin: Start, expected: &Expected, last: Position) -> Result<Found, Unsound> {
-    let first = log.bounds().await.map_err(failed).map_err(Unsound::Failed)?.first;
+    let first = log.bounds().await.map_err(failed)?.first;
     let mut bar = Bar::new("folding", last.0);
     // Behind the last one there may be damage, which is told of when it comes.
     let messages = log.read(begin.at.max(first));
@@ -50,7 +64,7 @@ async fn check<L: EventLog>(log: &L, begin: Start, expected: &Expected, last: Po
 }
 
 async fn log_end<L: EventLog>(log: &L) -> Result<Position, Unsound> {
-    Ok(log.bounds().await.map_err(failed).map_err(Unsound::Failed)?.last)
+    Ok(log.bounds().await.map_err(failed)?.last)
 }
 
 /// `last` is checked when all records are sound: what it says names none.
@@ -60,11 +74,49 @@ pub(crate) async fn run<L: EventLog>(
     last: impl FnOnce() -> Result<(), Failure>,
     out: &mut Output,
 ) -> Result<(), Failure> {
+    let told = match verify(log, check_every, last).await {
+        Ok(told) => told,
+        Err(unsound) => return Err(tell_unsound(unsound, out)?),
+    };
+    if out.is_json() {
+        return out.document(&told);
+    }
+    let mut text = format!(
+        "The log is sound: {} records up to number {} of epoch {}, {} void, {} state hashes and {} baselines as recorded.",
+        told.records, told.last_seq, told.last_epoch, told.void_records, told.state_hashes, told.baselines
+    );
+    if let Some(part) = told.waiting {
+        // Writing to a string cannot fail.
+        let _written = write!(text, " It ends with {part}, which counts only when the rest follows.");
+    }
+    out.text(&format!("{text}\n"))
+}
+
+/// The failure that it is, of which a machine gets a document.
+fn tell_unsound(unsound: Unsound, out: &mut Output) -> Result<Failure, Failure> {
+    let bad = match &unsound {
+        Unsound::Failed(_) => None,
+        Unsound::Bad { seq, .. } => Some(*seq),
+        Unsound::Violated { seq, .. } => Some(Some(*seq)),
+    };
+    let failure = Failure::from(unsound);
+    if let Some(first_bad_record) = bad.filter(|_| out.is_json()) {
+        out.document(&NotSound { sound: false, first_bad_record, reason: failure.to_string() })?;
+    }
+    Ok(failure)
+}
+
+async fn verify<L: EventLog>(
+    log: &L,
+    check_every: u64,
+    last: impl FnOnce() -> Result<(), Failure>,
+) -> Result<Verified, Unsound> {
     let bounds = log.bounds().await.map_err(failed)?;
     let mut expected = Expected { check_every, ..Expected::default() };
     let baselines = log.baselines().await.map_err(failed)?;
     for baseline in &baselines {
-        let loaded = master::load_baseline(log, baseline).await.map_err(failed)?;
+        let loaded = master::load_baseline(log, baseline).await;
+        let loaded = loaded.map_err(|error| Unsound::of_baseline(&error))?;
         expected.hashes.insert(baseline.seq, loaded.mark.state_hash);
     }
     let found = match check(log, start(log).await?, &expected, bounds.last).await {
@@ -75,8 +127,9 @@ pub(crate) async fn run<L: EventLog>(
         }
         found => found,
     }?;
-    last()?;
-    let told = Verified {
+    last().map_err(|failure| Unsound::Bad { seq: None, reason: failure.to_string() })?;
+    Ok(Verified {
+        sound: true,
         first_position: bounds.first.0,
         last_position: bounds.last.max(Position(0)).0,
         records: found.records,
@@ -88,14 +141,6 @@ pub(crate) async fn run<L: EventLog>(
         last_seq: found.tip.seq.0,
         last_epoch: found.tip.epoch.0,
         state_hash: found.state.hash().to_string(),
-    };
-    let mut text = format!(
-        "The log is sound: {} records up to number {} of epoch {}, {} void, {} state hashes and {} baselines as recorded.",
-        told.records, told.last_seq, told.last_epoch, told.void_records, told.state_hashes, told.baselines
-    );
-    if let Some(part) = found.waiting {
-        // Writing to a string cannot fail.
-        let _written = write!(text, " It ends with {part}, which counts only when the rest follows.");
-    }
-    if out.is_json() { out.document(&told) } else { out.text(&format!("{text}\n")) }
+        waiting: found.waiting,
+    })
 }
