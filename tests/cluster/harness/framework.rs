@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::DEADLINE;
 use super::http::RUNTIME;
+use super::{DEADLINE, eventually};
 
 /// A subscription, and calls on other connections.
 pub(crate) struct Framework {
@@ -25,8 +25,13 @@ impl Framework {
             call["framework_id"] = json!({"value": id});
         }
         call["subscribe"] = json!({"framework_info": info});
-        let subscription = post(&url, None, &call);
-        assert_eq!(subscription.status().as_u16(), 200);
+        // A master that follows may not have heard yet who leads; a framework tries again then.
+        let subscription = eventually("the subscription is accepted", || {
+            let answer = post(&url, None, &call);
+            let status = answer.status().as_u16();
+            assert!([200, 503].contains(&status), "{status}");
+            (status == 200).then_some(answer)
+        });
         let stream_id = subscription.headers()["mesos-stream-id"].to_str().expect("text").to_owned();
         let mut framework = Self { url, id: String::new(), stream_id, subscription, read: Vec::new() };
         framework.id = value_of(&framework.expect("SUBSCRIBED")["framework_id"]);
