@@ -156,6 +156,12 @@ const fn filter_words(filter: Filter) -> &'static str {
 /// `TASK_FAILED: the command failed, exited with status 1`.
 #[must_use]
 pub fn status(status: &TaskStatus) -> String {
+    details(status).map_or_else(|| status.state.to_string(), |details| format!("{}: {details}", status.state))
+}
+
+/// What a status says beside its state: why, how it ended, and its message.
+#[must_use]
+pub fn details(status: &TaskStatus) -> Option<String> {
     let exit = status.exit.map(|exit| exit.to_string());
     let message = status.message.as_deref().map(one_line).filter(|message| !message.is_empty());
     let said = message.as_ref().map(|message| message.to_lowercase());
@@ -163,7 +169,7 @@ pub fn status(status: &TaskStatus) -> String {
     let exit = exit.filter(|exit| said.as_ref().is_none_or(|said| !said.contains(exit.as_str())));
     let reason = status.reason.map(|reason| status_reason(reason).to_owned());
     let details: Vec<String> = [reason, exit, message].into_iter().flatten().collect();
-    if details.is_empty() { status.state.to_string() } else { format!("{}: {}", status.state, details.join(", ")) }
+    (!details.is_empty()).then(|| details.join(", "))
 }
 
 /// What others wrote, on one line.

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::{
-    AgentId, CommandKind, Event, FrameworkId, OfferId, Record, Row, Seq, TaskId, TaskState, Timestamp, UpdateId,
+    AgentId, CommandKind, Event, FrameworkId, OfferId, Record, Row, Seq, StatusUpdate, TaskId, TaskState, Timestamp,
+    UpdateId,
 };
 use state::State;
 
@@ -17,15 +18,27 @@ pub(super) struct Known {
     frameworks: BTreeMap<FrameworkId, String>,
     /// Active tasks.
     tasks: BTreeMap<TaskId, Life>,
-    /// Tasks that ended, the record that said so and its time; the newest ones.
-    ended: BTreeMap<TaskId, (Seq, UpdateId)>,
+    /// Tasks that ended; the newest ones.
+    ended: BTreeMap<TaskId, End>,
     order: std::collections::VecDeque<TaskId>,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Life {
+    agent: AgentId,
+    state: TaskState,
     launched_at: Timestamp,
     running_at: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone)]
+struct End {
+    agent: AgentId,
+    state: TaskState,
+    /// The record that said so, unless it is older than what is told.
+    seq: Option<Seq>,
+    /// The report that said so, if any did.
+    update: Option<UpdateId>,
 }
 
 /// How many ended tasks are remembered, to recognise reports that come twice.
@@ -40,9 +53,14 @@ impl Known {
         for framework in state.frameworks.values() {
             known.frameworks.insert(framework.id, framework.info.name.clone());
         }
-        for task in state.tasks.values().filter(|task| task.is_active()) {
-            let life = Life { launched_at: task.launched_at, running_at: task.running_since };
-            known.tasks.insert(task.id.clone(), life);
+        for task in state.tasks.values() {
+            let (agent, state) = (task.agent, task.status.state);
+            if task.is_active() {
+                let life = Life { agent, state, launched_at: task.launched_at, running_at: task.running_since };
+                known.tasks.insert(task.id.clone(), life);
+            } else {
+                known.end(&task.id, End { agent, state, seq: None, update: None });
+            }
         }
         known
     }
@@ -58,7 +76,8 @@ impl Known {
                     self.frameworks.insert(*framework, info.name.clone());
                 }
                 Event::TaskLaunched { task } => {
-                    let life = Life { launched_at: record.cause.at, running_at: None };
+                    let (agent, launched_at) = (task.agent, record.cause.at);
+                    let life = Life { agent, state: TaskState::Staging, launched_at, running_at: None };
                     self.tasks.insert(task.id.clone(), life);
                 }
                 Event::Restored { row } => {
@@ -74,24 +93,28 @@ impl Known {
     /// After it was told.
     pub(super) fn forget(&mut self, record: &Record) {
         for event in &record.events {
-            let Event::TaskStatusChanged { task, status, update, .. } = event else { continue };
-            if status.state == TaskState::Running
-                && let Some(life) = self.tasks.get_mut(task)
-            {
-                life.running_at.get_or_insert(record.cause.at);
+            let Event::TaskStatusChanged { task, agent, status, update } = event else { continue };
+            if let Some(life) = self.tasks.get_mut(task) {
+                life.state = status.state;
+                if status.state == TaskState::Running {
+                    life.running_at.get_or_insert(record.cause.at);
+                }
             }
             if status.state.is_terminal() {
                 self.tasks.remove(task);
-                if let Some(update) = update {
-                    self.ended.insert(task.clone(), (record.seq, update.clone()));
-                    self.order.push_back(task.clone());
-                }
+                let (seq, update) = (Some(record.seq), update.clone());
+                self.end(task, End { agent: *agent, state: status.state, seq, update });
             }
         }
-        while self.order.len() > ENDED_KEPT {
-            if let Some(oldest) = self.order.pop_front() {
-                self.ended.remove(&oldest);
-            }
+    }
+
+    fn end(&mut self, task: &TaskId, end: End) {
+        self.ended.insert(task.clone(), end);
+        self.order.push_back(task.clone());
+        if self.order.len() > ENDED_KEPT
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.ended.remove(&oldest);
         }
     }
 
@@ -113,21 +136,47 @@ impl Known {
         }
     }
 
-    /// Reports of certain tasks, or of one agent, that were no news.
+    /// Reports of certain tasks, or of one agent, from which nothing followed.
     pub(super) fn repeated(&self, record: &Record, is_meant: impl Fn(AgentId, &TaskId) -> bool) -> Vec<Said> {
         let CommandKind::UpdateStatus { agent, .. } = &record.cause.kind else { return Vec::new() };
         let meant = ignored_reports(record).filter(|update| is_meant(*agent, &update.task));
         let said = meant.map(|update| {
-            let (task, state, agent) = (words::short(&update.task), update.status.state, self.agent(*agent));
-            let known = match self.ended.get(&update.task) {
-                Some((seq, id)) if *id == update.id => format!("it is the very report of record {seq}"),
-                Some((seq, _)) => format!("it is another report than that of record {seq}, which ended the task"),
-                None => "the cluster knew as much".to_owned(),
-            };
-            let text = format!("{agent} reports {state} of {task} again; {known}, and nothing follows from it");
+            let (task, state, by) = (words::short(&update.task), update.status.state, self.agent(*agent));
+            let details = words::details(&update.status).map(|details| format!(" ({details})")).unwrap_or_default();
+            let why = self.why_ignored(record, *agent, update);
+            let text = format!("{by} reports {state} of {task}{details}{why} nothing follows from it");
             Said::new(What::Repeated, text)
         });
         said.collect()
+    }
+
+    /// What the cluster had of the task when the report came.
+    fn why_ignored(&self, record: &Record, by: AgentId, update: &StatusUpdate) -> String {
+        // Reports that came together are heard one after the other.
+        let now = record.events.iter().rev().find_map(|event| match event {
+            Event::TaskStatusChanged { task, agent, status, .. } if *task == update.task => {
+                Some((*agent, status.state))
+            }
+            _ => None,
+        });
+        let (life, end) = (self.tasks.get(&update.task), self.ended.get(&update.task));
+        let had = now.or_else(|| life.map(|life| (life.agent, life.state)));
+        let Some((agent, state)) = had.or_else(|| end.map(|end| (end.agent, end.state))) else {
+            return ", which the cluster does not know;".to_owned();
+        };
+        let since = end.and_then(|end| end.seq);
+        if let (Some(seq), true) = (since, end.is_some_and(|end| end.update.as_ref() == Some(&update.id))) {
+            return format!(" again; it is the very report of record {seq}, and");
+        }
+        if agent != by || state != update.status.state {
+            let whose = if agent == by { String::new() } else { format!(" on {}", self.agent(agent)) };
+            let since = since.map(|seq| format!(" since record {seq}")).unwrap_or_default();
+            return format!(", which the cluster has as {state}{whose}{since};");
+        }
+        match since {
+            Some(seq) => format!(" again; it is another report than that of record {seq}, which ended the task, and"),
+            None => " again; the cluster knew as much, and".to_owned(),
+        }
     }
 }
 

@@ -4,3 +4,4 @@
 #[expect(dead_code, reason = "the scheduler's tests do more with it")]
 mod cluster;
 mod launches;
+mod reports;
