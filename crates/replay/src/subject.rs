@@ -44,6 +44,8 @@ pub enum NotOne {
     Framework { framework: FrameworkId, name: String },
     #[error("'{text}' is the beginning of several: {}; say more of it", listed(found))]
     Several { text: String, found: Vec<Subject> },
+    #[error("several agents were called '{hostname}', one after the other: {}; say the id of one", listed(found))]
+    SameHost { hostname: String, found: Vec<Subject> },
 }
 
 /// The first of each kind, in order.
@@ -63,6 +65,8 @@ pub struct Search {
     text: String,
     /// Who is called exactly so.
     exact: Option<Subject>,
+    /// Agents whose hostname it is: one that comes again after its removal is another one.
+    hosts: BTreeSet<AgentId>,
     /// Of whom there is no story, but whose id or name it is.
     framework: Option<(FrameworkId, String)>,
     /// Of each kind no more than can be listed, and one to know that there are more.
@@ -72,7 +76,7 @@ pub struct Search {
 impl Search {
     #[must_use]
     pub fn new(text: &str) -> Self {
-        Self { text: text.to_owned(), exact: None, framework: None, found: BTreeSet::new() }
+        Self { text: text.to_owned(), exact: None, hosts: BTreeSet::new(), framework: None, found: BTreeSet::new() }
     }
 
     /// Whether nothing that comes later can make a difference.
@@ -142,7 +146,10 @@ impl Search {
     }
 
     fn see_agent(&mut self, agent: AgentId, hostname: &str) {
-        let is_exact = agent.to_string() == self.text || hostname == self.text;
+        let is_exact = agent.to_string() == self.text;
+        if hostname == self.text {
+            self.hosts.insert(agent);
+        }
         if is_exact || (!self.text.is_empty() && hostname.starts_with(&self.text)) {
             self.enter(Subject::Agent(agent), is_exact);
         }
@@ -165,6 +172,15 @@ impl Search {
     pub fn finish(self) -> Result<Subject, NotOne> {
         if let Some(subject) = self.exact {
             return Ok(subject);
+        }
+        let mut hosts: Vec<_> = self.hosts.into_iter().map(Subject::Agent).collect();
+        match hosts.pop() {
+            Some(only) if hosts.is_empty() => return Ok(only),
+            Some(last) => {
+                hosts.push(last);
+                return Err(NotOne::SameHost { hostname: self.text, found: hosts });
+            }
+            None => {}
         }
         if let Some((framework, name)) = self.framework {
             return Err(NotOne::Framework { framework, name });

@@ -5,3 +5,4 @@
 mod cluster;
 mod launches;
 mod reports;
+mod subjects;
