@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use model::{Resources, Seq, Timestamp};
-use serde::Serialize;
+use model::{PortRanges, Resources, Seq, Timestamp};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use state::{State, Table};
 
@@ -171,6 +171,28 @@ fn compare(path: &str, before: &Value, after: &Value, found: &mut Vec<FieldDiff>
     }
 }
 
+/// A list of ranges of ports.
+#[must_use]
+pub fn ports(value: &Value) -> Option<PortRanges> {
+    PortRanges::deserialize(value).ok()
+}
+
+/// The first part that differs, by its path, as `offers.resources[37].ports`: as deep as there is one.
+#[must_use]
+pub fn first_part(before: &Value, after: &Value) -> Option<FieldDiff> {
+    let first = fields(before, after).into_iter().next()?;
+    let (Value::Array(old), Value::Array(new)) = (&first.before, &first.after) else { return Some(first) };
+    if ports(&first.before).is_some() && ports(&first.after).is_some() {
+        return Some(first);
+    }
+    let differs = (0..old.len().max(new.len())).find(|index| old.get(*index) != new.get(*index))?;
+    let of = |list: &[Value]| list.get(differs).cloned().unwrap_or(Value::Null);
+    let place = format!("{}[{differs}]", first.field);
+    let part = first_part(&of(old), &of(new))?;
+    let joint = if part.field.is_empty() || part.field.starts_with('[') { "" } else { "." };
+    Some(FieldDiff { field: format!("{place}{joint}{}", part.field), ..part })
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -186,5 +208,20 @@ mod tests {
             .map(|diff| format!("{} {} {}", diff.field, diff.before, diff.after))
             .collect();
         assert_eq!(told, ["ports [1] [1,2]", "spec.instances 3 5", "waiting null {\"instances\":2}"]);
+    }
+
+    #[test]
+    fn the_first_part_that_differs_is_looked_for_in_lists() {
+        let told = |before: Value, after: Value| {
+            first_part(&before, &after).map(|diff| format!("{} {} {}", diff.field, diff.before, diff.after))
+        };
+        let of = |ports: &str| json!({"kind": "made", "offers": [{"ports": "1-2"}, {"cpus": 1, "ports": ports}]});
+        assert_eq!(told(of("3-4"), of("3-5")), Some("offers[1].ports \"3-4\" \"3-5\"".to_owned()));
+        assert_eq!(told(of("3-4"), of("3-4")), None);
+        let ranges = |end: u16| json!({"ports": [{"begin": 1, "end": end}]});
+        let part = first_part(&ranges(2), &ranges(3)).expect("they differ");
+        assert_eq!((part.field.as_str(), ports(&part.after)), ("ports", "1-3".parse().ok()));
+        assert_eq!(told(json!([[1, 2]]), json!([[1, 2, 3]])), Some("[0][2] null 3".to_owned()));
+        assert_eq!(told(json!({"a": [1]}), json!({"a": null})), Some("a [1] null".to_owned()));
     }
 }

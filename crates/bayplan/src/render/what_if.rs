@@ -4,7 +4,10 @@ mod chart;
 
 use std::fmt::Write as _;
 
+use model::Event;
+use replay::diff;
 use replay::what_if::Cause;
+use serde_json::Value;
 
 use super::event::describe;
 use super::explanation::{candidates, filters, host_of};
@@ -17,6 +20,8 @@ pub(crate) use chart::chart;
 
 /// So many candidates of each, and so many moves, are shown.
 const SHOWN: usize = 5;
+/// So many characters of a value that differs.
+const VALUE_SHOWN: usize = 160;
 /// What the two are called.
 const CONTROL: &str = "As it was";
 const FORK: &str = "What if";
@@ -95,7 +100,35 @@ fn difference(parted: &Parted, names: [&str; 2], width: Option<usize>) -> String
             let _ = write!(text, "{}{}", candidates(&told.account, SHOWN, width), filters(&told.account));
         }
     }
+    if let DifferenceOf::Event([Some(one), Some(other)]) = &parted.difference
+        && one.name() == other.name()
+        && describe(one, parted.at) == describe(other, parted.at)
+        && let Some(part) = diff::first_part(&json(one), &json(other))
+    {
+        let _ = writeln!(text, "\nThey differ in {}: {} / {}", part.field, value(&part.before), value(&part.after));
+    }
     text
+}
+
+/// Without its kind.
+fn json(event: &Event) -> Value {
+    let told = serde_json::to_value(event).unwrap_or_default();
+    told.get(event.name()).cloned().unwrap_or(told)
+}
+
+/// What a part of an event is, as far as it fits on a line.
+fn value(value: &Value) -> String {
+    let text = match (value, diff::ports(value)) {
+        (Value::Null, _) => "nothing".to_owned(),
+        (Value::Array(list), _) if list.is_empty() => "none".to_owned(),
+        (_, Some(ports)) => ports.to_string(),
+        (Value::String(text), _) => one_line(text),
+        (other, _) => other.to_string(),
+    };
+    match text.char_indices().nth(VALUE_SHOWN) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
 }
 
 fn placement(

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use model::{AgentId, AppId, Seq, TaskId, Timestamp};
+use model::{AgentId, AppId, Event, FrameworkId, OfferBatch, OfferId, Resources, Seq, TaskId, Timestamp};
 use protocol::operator::PackingView;
 
 use super::*;
@@ -92,6 +92,34 @@ fn where_they_part_and_what_they_come_to_is_told() {
     ] {
         assert!(text.contains(expected), "{expected} in\n{text}");
     }
+}
+
+#[test]
+fn events_that_are_told_alike_are_told_apart_by_the_first_part_that_differs() {
+    let offers = |ports: &str| -> Event {
+        let offers: Vec<OfferId> = (0..5).map(OfferId).collect();
+        let agents = vec![AgentId(0); offers.len()];
+        let mut resources = vec![Resources::default(); offers.len()];
+        resources[4].ports = ports.parse().expect("ports");
+        Event::OffersMade { framework: FrameworkId(0), offers: OfferBatch { offers, agents, resources } }
+    };
+    let mut document = document();
+    let differing = |one: Event, other: Event| Parted {
+        seq: Seq(7),
+        at: Timestamp(0),
+        command: "allocate",
+        is_recorded: true,
+        difference: DifferenceOf::Event([Some(Box::new(one)), Some(Box::new(other))]),
+        accounts: [None, None],
+    };
+    document.newer_code = Some(differing(offers("31171-31172"), offers("31169-31170")));
+    let text = plain(&told(&document, false, None));
+    let expected = "\nThey differ in offers.resources[4].ports: 31171-31172 / 31169-31170\n";
+    assert!(text.contains(expected), "{text}");
+    let gone = |agent| Event::AgentRemoved { agent: AgentId(agent), reason: model::RemovalReason::Gone };
+    document.newer_code = Some(differing(gone(1), gone(2)));
+    let text = plain(&told(&document, false, None));
+    assert!(!text.contains("They differ in"), "{text}");
 }
 
 #[test]
