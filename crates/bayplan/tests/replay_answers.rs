@@ -54,6 +54,23 @@ fn two_changes_of_one_agent_are_named() {
 }
 
 #[test]
+fn a_picture_that_cannot_be_written_is_refused_before_the_run() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    for (svg, reason) in [(path("none/a.svg"), "is in a folder that is not there"), (path("."), "is a folder")] {
+        let said = assert_says(&["replay", "what-if", "--fork", "100", "--svg", &svg], 2, &["--svg", &svg, reason]);
+        assert!(!said.contains("From record"), "{said}");
+    }
+    let svg = path("a.svg");
+    assert_says(&["replay", "what-if", "--fork", "999", "--svg", &svg], 4, &[]);
+    assert!(!Path::new(&svg).exists(), "a refused run leaves nothing");
+    for _ in 0..2 {
+        assert_says(&["replay", "what-if", "--fork", "200", "--svg", &svg], 0, &["From record 200"]);
+        assert!(std::fs::read_to_string(&svg).expect("a picture").ends_with("</svg>\n"));
+    }
+}
+
+#[test]
 fn before_the_first_record_there_is_no_time_and_nobody_leads() {
     let nothing = "before the first record";
     let cases: &[(&[&str], &[&str])] = &[

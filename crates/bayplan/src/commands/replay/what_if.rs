@@ -3,6 +3,8 @@
 mod document;
 
 use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::path::Path;
 use std::time::Instant;
 
 use model::{AgentId, ModuleBytes, Seq};
@@ -30,6 +32,7 @@ const REMOVE_AGENT: &str = "--remove-agent";
 const RESIZE_AGENT: &str = "--resize-agent";
 
 pub(super) async fn run(wish: Wish, out: &mut Output) -> Result<(), Failure> {
+    wish.svg.as_deref().map_or(Ok(()), check_svg)?;
     let past = PastLog::open(&wish.log).await?.way_out("--until");
     let fork = past.seq_of(&wish.fork).await?;
     let until = past.seq_of(wish.until.as_ref().unwrap_or(&When::End)).await?;
@@ -52,6 +55,24 @@ pub(super) async fn run(wish: Wish, out: &mut Output) -> Result<(), Failure> {
     }
     let text = render::what_if::told(&document, wish.all, out.width());
     out.text(&text)
+}
+
+/// Said before anything is run, which may take long.
+fn check_svg(svg: &Path) -> Result<(), Failure> {
+    let bad = |reason: &str| Err(Failure::Usage(format!("--svg: {} {reason}", svg.display())));
+    let folder = svg.parent().filter(|folder| !folder.as_os_str().is_empty());
+    if folder.is_some_and(|folder| !folder.is_dir()) {
+        return bad("is in a folder that is not there");
+    }
+    let tried = match svg.metadata() {
+        Ok(there) if there.is_dir() => return bad("is a folder; name a file"),
+        // Opening a pipe would wait for who reads it.
+        Ok(there) if !there.is_file() => Ok(()),
+        Ok(_) => OpenOptions::new().append(true).open(svg).map(drop),
+        // Nothing is left if the run is refused.
+        Err(_) => File::create_new(svg).and_then(|_file| std::fs::remove_file(svg)),
+    };
+    tried.or_else(|error| bad(&format!("cannot be written: {error}")))
 }
 
 fn change(wish: &Wish, state: &State) -> Result<Change, Failure> {
@@ -87,7 +108,7 @@ fn find_once(
 }
 
 fn profile(name: &str) -> Result<NewProfile, Failure> {
-    let path = std::path::Path::new(name);
+    let path = Path::new(name);
     if path.extension().is_some_and(|extension| extension == "wasm") {
         let bytes = std::fs::read(path).map_err(|error| Failure::Usage(format!("{name}: {error}")))?;
         let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or(name);
