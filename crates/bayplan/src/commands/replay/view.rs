@@ -1,6 +1,7 @@
 //! `bayplan replay view`: keys come in, the log is asked, and the screen is drawn. The terminal is left as it was, also by a panic.
 
 mod draw;
+mod foot;
 mod model;
 mod panes;
 mod timeline;
@@ -176,6 +177,15 @@ fn tell(model: &mut Model, walk: &Walk, here: Seq, ended: Result<Ended, Failure>
         (Ok(Ended::Nowhere), Action::Break { forwards }) => {
             let condition = model.condition.as_ref().map(ToString::to_string).unwrap_or_default();
             model.complain(format!("begins to hold nowhere {} this: {condition}", side(*forwards)));
+        }
+        // It went to the nearest one.
+        (Ok(Ended::Found), Action::To(When::Seq(wanted))) if *wanted != walk.state().seq => {
+            let mut text =
+                format!("there is no record {wanted}: the log has {} to {}", model.span.first, model.span.last);
+            if let Some(broken) = model.broken.as_ref().filter(|_| *wanted > model.span.last) {
+                text = format!("{text}; {broken}");
+            }
+            model.complain(text);
         }
         (Ok(Ended::Nowhere), _) => model.complain(format!("the log ends with record {}", walk.state().seq)),
         (Ok(Ended::Found), Action::Break { .. }) => {

@@ -6,7 +6,8 @@ use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Clear, Paragraph, Wrap};
 
-use super::model::{Mode, Model, Pane, Tone};
+use super::foot;
+use super::model::{Mode, Model, Pane};
 use super::panes::Look;
 use super::timeline;
 use crate::render::time::moment;
@@ -35,14 +36,17 @@ const HELP: [(&str, &str); 13] = [
 ];
 
 pub(super) fn draw(frame: &mut Frame<'_>, model: &Model) {
-    let rows = [Constraint::Length(1), Constraint::Length(TIMELINE), Constraint::Min(3), Constraint::Length(2)];
+    let said = foot::of(model, frame.area().width);
+    let most = (frame.area().height / 2).max(1);
+    let height = u16::try_from(said.lines.len()).unwrap_or(u16::MAX).min(most) + 1;
+    let rows = [Constraint::Length(1), Constraint::Length(TIMELINE), Constraint::Min(3), Constraint::Length(height)];
     let [head, time, middle, foot] = Layout::vertical(rows).areas(frame.area());
     draw_head(frame, model, head);
     frame.render_widget(Paragraph::new(timeline::lines(model, time.width)), time);
     for (pane, area) in Pane::ALL.into_iter().zip(places(middle)) {
         draw_pane(frame, model, pane, area);
     }
-    draw_foot(frame, model, foot);
+    draw_foot(frame, said, foot);
     if model.mode == Mode::Help {
         draw_help(frame);
     }
@@ -100,34 +104,14 @@ const fn style(look: Look) -> Style {
     }
 }
 
-fn draw_foot(frame: &mut Frame<'_>, model: &Model, area: Rect) {
-    let [above, below] = Layout::vertical([Constraint::Length(1), Constraint::Length(1)]).areas(area);
-    let line = match &model.mode {
-        Mode::Ask(question, written) => {
-            let prompt = format!("{}: ", question.words());
-            let x = u16::try_from(prompt.chars().count() + written.chars().count()).unwrap_or(u16::MAX);
-            frame.set_cursor_position((above.x.saturating_add(x).min(above.right().saturating_sub(1)), above.y));
-            Line::from_iter([Span::styled(prompt, BOLD), Span::raw(written.as_str())])
-        }
-        Mode::Run { what, at } => Line::styled(
-            format!("{what}: record {at} of {}; Esc breaks off, q quits", model.span.last),
-            Style::new().fg(Color::Yellow),
-        ),
-        Mode::Walk | Mode::Help => match &model.message {
-            (Tone::Bad, text) => Line::styled(text.as_str(), Style::new().fg(Color::Red)),
-            (Tone::Plain, text) if text.is_empty() => standing(model),
-            (Tone::Plain, text) => Line::raw(text.as_str()),
-        },
-    };
-    frame.render_widget(Paragraph::new(line), above);
+/// What was said or is asked, and under it the keys.
+fn draw_foot(frame: &mut Frame<'_>, said: foot::Foot, area: Rect) {
+    let [above, below] = Layout::vertical([Constraint::Min(1), Constraint::Length(1)]).areas(area);
+    if let Some((x, y)) = said.cursor {
+        frame.set_cursor_position((above.x.saturating_add(x), above.y.saturating_add(y)));
+    }
+    frame.render_widget(Paragraph::new(said.lines), above);
     frame.render_widget(Paragraph::new(Line::styled(KEYS, DIM)), below);
-}
-
-/// What n and c look for.
-fn standing(model: &Model) -> Line<'_> {
-    let text = model.text.as_ref().map(|text| format!("n: {text}"));
-    let condition = model.condition.as_ref().map(|condition| format!("c: {condition}"));
-    Line::styled(text.into_iter().chain(condition).collect::<Vec<_>>().join("  "), DIM)
 }
 
 fn draw_help(frame: &mut Frame<'_>) {

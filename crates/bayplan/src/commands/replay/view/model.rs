@@ -238,11 +238,7 @@ impl Model {
     }
 
     fn ask(&mut self, question: Question) {
-        let written = match (question, &self.condition) {
-            (Question::Break, Some(condition)) => condition.to_string(),
-            _ => String::new(),
-        };
-        self.mode = Mode::Ask(question, written);
+        self.mode = Mode::Ask(question, String::new());
     }
 
     /// As far as there are lines; long ones take more than one on the screen.
@@ -254,10 +250,11 @@ impl Model {
     }
 
     fn answer(&mut self, question: Question, written: &str) -> Option<Action> {
-        if written.is_empty() {
-            return None;
-        }
         match question {
+            Question::Break if written.is_empty() && self.condition.is_some() => {
+                return Some(Action::Break { forwards: true });
+            }
+            _ if written.is_empty() => {}
             Question::Jump => match parse_when(written) {
                 Ok(when) => return Some(Action::To(when)),
                 Err(why) => self.complain(format!("'{written}' {why}")),

@@ -43,8 +43,6 @@ impl Screen<TestBackend> {
     /// Writes a text, and Enter behind it.
     async fn answer(&mut self, key: char, text: &str) {
         self.press_all(&[KeyCode::Char(key)]).await;
-        self.press_all(&[KeyCode::End]).await;
-        let _going_on = self.press(KeyEvent::new(KeyCode::Char('u'), KeyModifiers::CONTROL)).await;
         let keys: Vec<_> = text.chars().map(KeyCode::Char).collect();
         self.press_all(&keys).await;
         self.press_all(&[KeyCode::Enter]).await;
@@ -139,6 +137,67 @@ async fn searches_jumps_and_breaks_find_what_the_other_commands_find() {
     screen.answer('b', "app(\"/train\").wating > 0").await;
     assert!(screen.model.message.1.contains("'wating' is unknown"), "{:?}", screen.model.message);
     assert_eq!(screen.seq(), 139);
+}
+
+/// The lines under the panes, without what only fills them up.
+fn foot(shown: &str) -> String {
+    let lines: Vec<_> = shown.lines().skip_while(|line| !line.starts_with('└')).skip(1).collect();
+    lines.split_last().map(|(_keys, said)| said.join(" ")).unwrap_or_default()
+}
+
+#[tokio::test]
+async fn long_messages_are_readable_as_a_whole_on_a_narrow_terminal() {
+    let whole = std::fs::read(root().join("examples/replay/harbour.log")).expect("a log");
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("cut.log");
+    std::fs::write(&file, &whole[..70_000]).expect("written");
+    let mut screen = of_log(&file, 80, 24).await;
+    let shown = screen.shown();
+    assert_eq!(foot(&shown), screen.model.message.1, "{shown}");
+    assert!(screen.model.message.1.len() > 80 && shown.lines().all(|line| line.chars().count() <= 80), "{shown}");
+    for (key, text) in
+        [('g', "the day before yesterday, or 08:99"), ('b', "app(\"/train\").wating > 0 && violations > 0")]
+    {
+        screen.answer(key, text).await;
+        let shown = screen.shown();
+        assert_eq!(screen.model.message.0, Tone::Bad);
+        assert_eq!(foot(&shown), screen.model.message.1, "{shown}");
+        assert!(screen.model.message.1.contains(text), "{shown}");
+    }
+}
+
+#[tokio::test]
+async fn a_jump_beyond_the_ends_says_where_the_log_ends() {
+    let mut screen = screen(80, 24).await;
+    for (wanted, seq) in [("999", 240), ("0", 1)] {
+        screen.answer('g', wanted).await;
+        let said = format!("there is no record {wanted}: the log has 1 to 240");
+        assert_eq!((screen.seq(), &screen.model.message), (seq, &(Tone::Bad, said)));
+    }
+    screen.answer('g', "240").await;
+    assert_eq!((screen.seq(), screen.model.message.1.as_str()), (240, ""));
+    // As with --at.
+    screen.begin(Seq(999)).await;
+    assert_eq!(screen.model.message.1, "there is no record 999: the log has 1 to 240");
+}
+
+#[tokio::test]
+async fn a_new_condition_takes_the_place_of_the_old_one_which_the_question_shows() {
+    let mut screen = screen(80, 24).await;
+    screen.answer('b', "app(\"/train\").waiting > 0").await;
+    assert_eq!(screen.seq(), 139);
+    screen.press_all(&[KeyCode::Home, KeyCode::Char('b')]).await;
+    let shown = screen.shown();
+    assert!(foot(&shown).contains("break on a condition, or Enter for app(\"/train\").waiting > 0:"), "{shown}");
+    screen.press_all(&[KeyCode::Enter]).await;
+    assert_eq!(screen.seq(), 139);
+    screen.answer('b', "command == 'scale_app'").await;
+    assert_eq!(
+        (screen.seq(), screen.model.condition.as_ref().map(ToString::to_string).as_deref()),
+        (202, Some("command == 'scale_app'"))
+    );
+    screen.press_all(&[KeyCode::Char('g'), KeyCode::Enter]).await;
+    assert_eq!(screen.seq(), 202);
 }
 
 #[tokio::test]
