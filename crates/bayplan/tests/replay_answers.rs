@@ -54,6 +54,22 @@ fn two_changes_of_one_agent_are_named() {
 }
 
 #[test]
+fn a_new_agent_is_not_called_as_another_one_is() {
+    let what_if = |more: &[&'static str]| [&["replay", "what-if", "--fork", "200"], more].concat();
+    let taken = ["--add-agent", "hostname:crane4;cpus:8"];
+    assert_says(&what_if(&taken), 2, &["--add-agent crane4: agent S3 is", "--resize-agent S3=", "--remove-agent S3"]);
+    let twice = ["--add-agent", "hostname:h9", "--add-agent", "hostname:h9;cpus:8"];
+    assert_says(&what_if(&twice), 2, &["--add-agent names h9 twice", "of its own"]);
+    let instead = ["--add-agent", "hostname:crane4;cpus:8", "--remove-agent", "crane4"];
+    assert_says(&what_if(&instead), 0, &["without crane4 (S3)", "with crane4:"]);
+    assert_says(
+        &what_if(&["--add-agent", "hostname:h9", "--add-agent", "hostname:h10"]),
+        0,
+        &["with h9:", "with h10:"],
+    );
+}
+
+#[test]
 fn a_picture_that_cannot_be_written_is_refused_before_the_run() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name).display().to_string();

@@ -2,12 +2,12 @@
 
 mod document;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, OpenOptions};
 use std::path::Path;
 use std::time::Instant;
 
-use model::{AgentId, ModuleBytes, Seq};
+use model::{Agent, AgentDescription, AgentId, ModuleBytes, Seq};
 use replay::what_if::{Change, Demand, Impossible, NewProfile, Outcome, Reading, WhatIf};
 use state::State;
 
@@ -28,6 +28,7 @@ use crate::{modules, render};
 const POINTS: u32 = 240;
 /// How many records are followed before others on this thread have their turn.
 const AT_ONCE: u64 = 64;
+const ADD_AGENT: &str = "--add-agent";
 const REMOVE_AGENT: &str = "--remove-agent";
 const RESIZE_AGENT: &str = "--resize-agent";
 
@@ -88,7 +89,28 @@ fn change(wish: &Wish, state: &State) -> Result<Change, Failure> {
         let agent = find_once(state, &resize.agent, RESIZE_AGENT, &mut changed)?;
         change.resize.insert(agent, resize.resources.clone());
     }
+    check_new(&change, state)?;
     Ok(change)
+}
+
+/// A new agent has a hostname that nobody else has then.
+fn check_new(change: &Change, state: &State) -> Result<(), Failure> {
+    let mut new = BTreeSet::new();
+    for AgentDescription { hostname, .. } in &change.add {
+        if !new.insert(hostname) {
+            return Err(Failure::Usage(format!(
+                "{ADD_AGENT} names {hostname} twice; give each new agent a hostname of its own"
+            )));
+        }
+        let is_there = |agent: &&Agent| agent.description.hostname == *hostname && !change.remove.contains(&agent.id);
+        if let Some(Agent { id, .. }) = state.agents.values().find(is_there) {
+            return Err(Failure::Usage(format!(
+                "{ADD_AGENT} {hostname}: agent {id} is called so at the fork; give the new one another hostname, or the old one \
+                 other resources with {RESIZE_AGENT} {id}=…, or leave it out with {REMOVE_AGENT} {id}"
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// An agent by its id or hostname, that no flag has named before.
