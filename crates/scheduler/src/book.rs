@@ -111,10 +111,18 @@ impl Book {
         self.by_end.first().map(|(until, _)| *until)
     }
 
-    /// The agents to look at: those that were held back until now, then the others.
+    /// The agents to look at, those that were held back until now among them. They come in the order of their ids, as with a book that
+    /// began with the present state and does not know who was held back.
     pub(crate) fn to_look_at(&self, now: Timestamp) -> impl Iterator<Item = AgentId> + '_ {
-        let ended = self.by_end.iter().take_while(move |(until, _)| *until <= now).map(|(_, agent)| *agent);
-        ended.chain(self.ready.iter().copied())
+        let ended = self.by_end.iter().take_while(|(until, _)| *until <= now).map(|(_, agent)| *agent);
+        let mut ended: Vec<AgentId> = ended.collect();
+        ended.sort_unstable();
+        let (mut ended, mut ready) = (ended.into_iter().peekable(), self.ready.iter().copied().peekable());
+        std::iter::from_fn(move || match (ended.peek(), ready.peek()) {
+            (Some(one), Some(other)) if other < one => ready.next(),
+            (Some(_), _) => ended.next(),
+            (None, _) => ready.next(),
+        })
     }
 
     /// What is kept incrementally and differs from what the view says.
