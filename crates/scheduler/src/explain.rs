@@ -112,13 +112,25 @@ fn is_of(task: &LaunchedTask, app: &AppId) -> bool {
     matches!(&task.workload, Workload::App { app: of, .. } if of == app)
 }
 
+/// Whether an event is of what was decided. Which agents nobody wants offers of is said once more by a world that began with a state,
+/// which does not know that it was said.
+#[must_use]
+pub const fn is_decided(event: &Event) -> bool {
+    !matches!(event, Event::OffersHeldBack { .. })
+}
+
 /// In which way events differ from those that were recorded.
 #[must_use]
 pub fn difference(recorded: &[Event], now: &[Event]) -> Option<String> {
     if recorded == now {
         return None;
     }
-    let first = recorded.iter().zip(now).take_while(|(recorded, now)| recorded == now).count();
+    let decided = |events: &[Event]| events.iter().filter(|event| is_decided(event)).cloned().collect::<Vec<_>>();
+    let (recorded, now) = (decided(recorded), decided(now));
+    if recorded == now {
+        return None;
+    }
+    let first = recorded.iter().zip(&now).take_while(|(recorded, now)| recorded == now).count();
     let (all, number) = (recorded.len(), first + 1);
     Some(match (recorded.get(first), now.get(first)) {
         (Some(Event::TaskLaunched { task }), Some(Event::TaskLaunched { task: other }))

@@ -33,7 +33,7 @@ use state::State;
 pub use allocate::{LAUNCHES_PER_ALLOCATION, WORK_PER_ALLOCATION};
 pub use book::Book;
 pub use compare::{Comparison, FirstDifference, Sums};
-pub use explain::{Again, Asked, Explained, Observer, Unexplained, difference, explain};
+pub use explain::{Again, Asked, Explained, Observer, Unexplained, difference, explain, is_decided};
 pub use offers::{DEFAULT_OFFER_TIMEOUT_MS, OFFERS_PER_ALLOCATION};
 pub use profiles::{MAX_CHOICES, MAX_MODULE_BYTES, MAX_MODULES, MAX_PROFILES, Modules, Policies, profile_of};
 pub use rejection::Rejection;

@@ -182,9 +182,7 @@ fn a_port_that_was_just_freed_is_seldom_given_at_once_through_offers_too() {
     let wanted = Request { ports: any_ports(1), ..request("web", 1, 1) };
     let mut given = Vec::new();
     for offer in 0..200 {
-        let Outcome::Placed(placed) = place(&view, policy("best-fit").as_ref(), u64::from(offer), &wanted) else {
-            panic!("full")
-        };
+        let Outcome::Placed(placed) = place(&view, policy("best-fit").as_ref(), offer, &wanted) else { panic!("full") };
         let task = launched("t", offer, version(1), &wanted, &placed);
         view.apply(&offered(offer, 0, task.resources.clone()));
         view.apply(&closed(offer, OfferOutcome::Accepted));

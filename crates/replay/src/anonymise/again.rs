@@ -8,8 +8,7 @@ use super::retell;
 
 /// Decides the record's command in the world before it.
 ///
-/// Texts for people are not compared: an anonymised log has others. Nor is it compared which agents nobody wants offers of: that is
-/// said again when a world begins with a baseline, which does not know that it was said.
+/// Texts for people are not compared: an anonymised log has others.
 #[must_use]
 pub fn decide_again(world: &World, record: &Record, policies: &Policies) -> Again {
     let difference = match decide(world, &record.cause, policies) {
@@ -21,8 +20,7 @@ pub fn decide_again(world: &World, record: &Record, policies: &Policies) -> Agai
 }
 
 fn compared(events: &[Event]) -> Vec<Event> {
-    let compared = events.iter().filter(|event| !matches!(event, Event::OffersHeldBack { .. }));
-    compared.map(|event| retell::event(&mut WithoutMessages, event)).collect()
+    events.iter().map(|event| retell::event(&mut WithoutMessages, event)).collect()
 }
 
 /// Everything as it is, but what is said to people.

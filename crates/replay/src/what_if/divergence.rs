@@ -45,7 +45,7 @@ pub(crate) fn as_ref(decided: &Decided) -> Result<&[Event], &str> {
 /// How much of the events is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Strictness {
-    /// All that was recorded.
+    /// All that was decided.
     Everything,
     /// Decisions about apps. Frameworks outside answer to offers, so what they do cannot be compared.
     Decisions,
@@ -139,7 +139,11 @@ fn placement_difference(events: [&[Event]; 2]) -> Option<Difference> {
 }
 
 fn told(events: &[Event], run: &Run, strictness: Strictness) -> Vec<Told> {
-    let kept = events.iter().filter(|event| strictness == Strictness::Everything || is_decision(event));
+    let is_told = |event: &&Event| match strictness {
+        Strictness::Everything => scheduler::is_decided(event),
+        Strictness::Decisions => is_decision(event),
+    };
+    let kept = events.iter().filter(is_told);
     let kept = kept.filter(|event| !says_the_same_again(event, &run.world.state));
     let told = kept.map(|event| {
         let event = plain(event, strictness);

@@ -38,6 +38,29 @@ pub(crate) fn adds_up(account: &Account, agents: usize) {
     assert_eq!(account.agents.iter().filter(|told| is_filtered(&told.standing)).count(), filtered as usize);
 }
 
+/// A state does not say which agents nobody wants offers of.
+#[test]
+fn a_placement_beside_agents_that_were_refused_is_explained_as_it_was_recorded() {
+    let mut cluster = Cluster::new("best-fit");
+    cluster.add_agent("a", 4, 4_000);
+    cluster.add_agent("b", 8, 8_000);
+    let subscribed = CommandKind::SubscribeFramework { framework: None, info: info("one") };
+    cluster.run(subscribed).expect("subscribed");
+    cluster.allocate();
+    let framework = FrameworkId(1);
+    let offers = cluster.world.state.offers.keys().copied().collect();
+    cluster.run(CommandKind::DeclineOffers { framework, offers, refuse_ms: 100_000 }).expect("declined");
+    cluster.allocate();
+    let is_held_back = |event: &Event| matches!(event, Event::OffersHeldBack { agents, .. } if agents.len() == 2);
+    assert!(cluster.log.iter().any(|sealed| sealed.record.events.iter().any(is_held_back)), "nobody wants them");
+    cluster.run(CommandKind::PutApps { apps: vec![std::sync::Arc::new(app("web", 1))], force: false }).expect("put");
+    cluster.allocate();
+    let task = cluster.tasks("web").into_iter().next().expect("it is placed").id;
+    let (world, record) = moment(&cluster, &task);
+    let told = explain(&world, &record, &task, &Policies::default()).expect("it is explained");
+    assert_eq!(told.again, Again::AsRecorded);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
 
